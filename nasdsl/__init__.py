@@ -1,0 +1,1 @@
+"""nasdsl: a declarative language and compiler for neural architecture search."""

@@ -1,0 +1,1 @@
+"""Graphs of networks: costs, canonical form, drawing."""

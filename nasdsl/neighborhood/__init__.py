@@ -1,0 +1,1 @@
+"""Edit rules and the neighborhoods they span."""

@@ -1,0 +1,1 @@
+"""Searchers: they propose candidates and never see torch."""

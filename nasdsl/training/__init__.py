@@ -1,0 +1,1 @@
+"""Data on the device, the training loop, sharpness-aware steps."""
