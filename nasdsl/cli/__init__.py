@@ -1,0 +1,5 @@
+"""The command line: arguments, one call, rendering; no logic of its own."""
+
+from nasdsl.cli.program import main
+
+__all__ = ["main"]
