@@ -1,1 +1,27 @@
-"""What operations are, said without torch."""
+"""What operations are, said without torch: parameters, shapes, costs."""
+
+from nasdsl.operations.operation import (
+    REQUIRED,
+    Cost,
+    Operation,
+    Parameter,
+    Settings,
+    ShapeError,
+    TensorType,
+)
+from nasdsl.operations.resolve import SettingError, resolve
+from nasdsl.operations.table import OPERATIONS, lookup
+
+__all__ = [
+    "OPERATIONS",
+    "REQUIRED",
+    "Cost",
+    "Operation",
+    "Parameter",
+    "SettingError",
+    "Settings",
+    "ShapeError",
+    "TensorType",
+    "lookup",
+    "resolve",
+]
