@@ -1,1 +1,1 @@
-"""The run: store, loop, executors, report."""
+"""The run: a durable store, the loop over it, executors, and the report."""

@@ -1,0 +1,175 @@
+"""The searchers by name, and the reading of the ``search`` block.
+
+A package adds a searcher by an entry point of the group ``nasdsl.searchers`` that names a
+:class:`Kind`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from nasdsl.diagnostics import Diagnostic, Note, problem, suggestion
+from nasdsl.language.settings import Entry, Item, Option, read_entry
+from nasdsl.search import na_random
+from nasdsl.search.random_search import RandomSearch
+from nasdsl.search.searcher import Searcher
+from nasdsl.search.wrappers import Distinct, Limited, redraws
+
+if TYPE_CHECKING:
+    from nasdsl.space import Space
+
+GROUP = "nasdsl.searchers"
+
+COMMON = (
+    Option("samples", "int", 20, minimum=1, doc="architectures that the searcher proposes"),
+    Option("seed", "int", 0, doc="seed of the whole study"),
+    Option("trials", "int", None, minimum=1, doc="most networks to train, neighbors included"),
+    Option("timeout", "float", None, minimum=0, doc="most seconds for one network"),
+)
+"""Settings that every searcher takes."""
+
+
+def _no_score(settings: Mapping[str, Any], objectives: Sequence[str]) -> Entry | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One searcher of the table.
+
+    Attributes:
+        item: its name, its own settings and its doc; the common settings are added.
+        build: (space, settings) -> searcher, without dedupe and limits.
+        score: (settings, names of the file's objectives) -> an objective to be measured and
+            maximized beside the file's own, if any.
+    """
+
+    item: Item
+    build: Callable[[Space, Mapping[str, Any]], Searcher]
+    score: Callable[[Mapping[str, Any], Sequence[str]], Entry | None] = _no_score
+
+    @property
+    def name(self) -> str:
+        """As written behind ``search``."""
+        return self.item.name
+
+
+RANDOM = Kind(
+    Item("random", doc="uniform random search"),
+    lambda space, settings: RandomSearch(space, settings["seed"]),
+)
+NA_RANDOM = Kind(
+    Item(
+        "na_random",
+        (
+            Option(
+                "neighbors",
+                "int",
+                6,
+                minimum=0,
+                doc="neighbors drawn for each sample where the objectives do not say; 0 means all",
+            ),
+        ),
+        doc="random search that scores a sample by its neighborhood",
+    ),
+    lambda space, settings: na_random.NeighborhoodAwareRandomSearch(space, settings["seed"]),
+    na_random.score,
+)
+SEARCHERS: dict[str, Kind] = {kind.name: kind for kind in (RANDOM, NA_RANDOM)}
+"""The searchers that come with the package."""
+
+DEFAULT = Entry("random")
+"""The search of a file that says nothing about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """A search block that has been read.
+
+    Attributes:
+        kind: the searcher.
+        values: all its settings, defaults filled in.
+    """
+
+    kind: Kind
+    values: Mapping[str, Any]
+
+    @property
+    def samples(self) -> int:
+        """Architectures that the searcher proposes."""
+        return int(self.values["samples"])
+
+    @property
+    def seed(self) -> int:
+        """Seed of the whole study."""
+        return int(self.values["seed"])
+
+    @property
+    def trials(self) -> int | None:
+        """Most networks to train, neighbors included; ``None``: as many as the samples need."""
+        return None if self.values["trials"] is None else int(self.values["trials"])
+
+    @property
+    def timeout(self) -> float | None:
+        """Most seconds for one network, if limited."""
+        return self.values["timeout"] or None
+
+    def searcher(self, space: Space) -> Searcher:
+        """The searcher, without repetitions and limited to its samples."""
+        known = Distinct(self.kind.build(space, self.values), redraws(space.size), space.feasible)
+        return Limited(known, self.samples)
+
+
+def lookup(name: str) -> Kind | None:
+    """The searcher of a name: one of ours, or one that an installed package adds."""
+    if name in SEARCHERS:
+        return SEARCHERS[name]
+    for point in entry_points(group=GROUP):
+        if point.name == name:
+            try:
+                kind = point.load()
+            except Exception as error:  # a broken package must say so, and not take us down
+                raise problem(
+                    "NAS411", f"the searcher '{name}' of '{point.value}' cannot be loaded: {error}"
+                ) from error
+            if not isinstance(kind, Kind):
+                raise problem("NAS411", f"'{point.value}' is no searcher (expected a Kind)")
+            return kind
+    return None
+
+
+def names() -> list[str]:
+    """All names that ``search`` takes."""
+    return [*SEARCHERS, *sorted(p.name for p in entry_points(group=GROUP))]
+
+
+def read_search(entry: Entry | None) -> tuple[SearchSettings | None, list[Diagnostic]]:
+    """The search block, defaults filled in, and what is wrong with it."""
+    entry = DEFAULT if entry is None else entry
+    kind = lookup(entry.name)
+    if kind is None:
+        known = names()
+        message = f"'{entry.name}' is not a searcher{suggestion(entry.name, known)}"
+        note = Note(f"there are: {', '.join(known)}")
+        return None, [Diagnostic("NAS410", message, entry.span, notes=(note,))]
+    item = Item(kind.name, (*COMMON, *kind.item.options), kind.item.doc)
+    values, problems = read_entry(_flat(entry), item)
+    return SearchSettings(kind, values), problems
+
+
+def _flat(entry: Entry) -> Entry:
+    """``random { samples 24, seed 0 }`` and ``random(samples=24, seed=0)`` say the same."""
+    args, kwargs, spans = [], list(entry.kwargs), []
+    places = [*entry.spans, *[None] * (len(entry.args) + len(kwargs) - len(entry.spans))]
+    named = list(places[len(entry.args) :])
+    for value, place in zip(entry.args, places, strict=False):
+        if isinstance(value, Entry) and len(value.args) == 1 and not value.kwargs:
+            kwargs.append((value.name, value.args[0]))
+            named.append(value.span or place)
+        else:
+            args.append(value)
+            spans.append(place)
+    return Entry(entry.name, tuple(args), tuple(kwargs), entry.span, (*spans, *named))
