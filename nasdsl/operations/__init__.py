@@ -9,6 +9,7 @@ from nasdsl.operations.operation import (
     ShapeError,
     TensorType,
 )
+from nasdsl.operations.registry import register
 from nasdsl.operations.resolve import SettingError, resolve
 from nasdsl.operations.table import OPERATIONS, lookup
 
@@ -23,5 +24,6 @@ __all__ = [
     "ShapeError",
     "TensorType",
     "lookup",
+    "register",
     "resolve",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nasdsl.operations import plugins
 from nasdsl.operations.activation import ACTIVATION
 from nasdsl.operations.attention import ATTENTION
 from nasdsl.operations.basic import BASIC
@@ -33,5 +34,10 @@ OPERATIONS: dict[str, Operation] = {
 
 
 def lookup(name: str) -> Operation | None:
-    """The operation of that name, or ``None``."""
+    """The operation of that name, or ``None``.
+
+    A name that is not in the table has the installed packages asked for theirs.
+    """
+    if name not in OPERATIONS:
+        plugins.load()
     return OPERATIONS.get(name)

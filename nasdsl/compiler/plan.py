@@ -1,0 +1,129 @@
+"""A network as a torch.fx graph and the recipes of the modules it calls, nothing built yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import fx, nn
+
+from nasdsl.compiler import names
+from nasdsl.compiler.code import CODE
+from nasdsl.compiler.recipe import Foreign, Function, Module, Recipe
+from nasdsl.diagnostics import problem
+from nasdsl.graph.network import INPUT, Network, Node
+from nasdsl.operations.operation import TensorType
+from nasdsl.operations.registry import BUILDERS
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a node of a network is in its compiled module.
+
+    Attributes:
+        node: name of the fx node of its result. Several nodes share one where an operation
+            gives back its operand, as ``identity`` does.
+        module: dotted path of its module, or ``None`` where a function of torch does it.
+    """
+
+    node: str
+    module: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A graph, the modules it calls by path, the nodes they belong to, and all places."""
+
+    graph: fx.Graph
+    modules: Mapping[str, Module | Foreign]
+    owners: Mapping[str, Node]
+    places: Mapping[str, Place]
+
+
+class NamedTracer(fx.Tracer):
+    """Rebuilds the graph of an unpickled module with the names it had.
+
+    torch pickles a graph module as its code and traces it again, which renames every node.
+    ``node_names`` of the traced module holds the names in order.
+    """
+
+    def trace(
+        self,
+        root: nn.Module | Callable[..., Any],
+        concrete_args: dict[str, Any] | None = None,
+    ) -> fx.Graph:
+        """The graph of the module's code, its nodes named as before."""
+        known: Iterable[str] = getattr(root, "node_names", ())
+        self._names: Iterator[str] = iter(known)
+        return super().trace(root, concrete_args)
+
+    def create_node(
+        self,
+        kind: str,
+        target: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        name: str | None = None,
+        type_expr: Any | None = None,
+    ) -> fx.Node:
+        """A node with the next of the known names."""
+        return super().create_node(kind, target, args, kwargs, next(self._names, name), type_expr)
+
+
+def plan(network: Network) -> Plan:
+    """The graph of a network, in the order of its nodes, and what it needs.
+
+    Raises a diagnostic where the code of an operation is not known.
+    """
+    graph = fx.Graph(tracer_cls=NamedTracer)
+    recipes: dict[str, Recipe] = {}
+    for node in network.nodes:
+        if node.op != INPUT:
+            types = tuple(network.by_id[operand].type for operand in node.inputs)
+            recipes[node.id] = _recipe(node, types)
+    paths = names.module_paths(
+        id for id, recipe in recipes.items() if not isinstance(recipe, Function)
+    )
+    results: dict[str, fx.Node] = {}
+    places: dict[str, Place] = {}
+    modules: dict[str, Module | Foreign] = {}
+    owners: dict[str, Node] = {}
+    for node in network.nodes:
+        if node.op == INPUT:
+            result = graph.create_node(
+                "placeholder", names.identifier(node.id), name=names.label(node.id)
+            )
+        else:
+            operands = tuple(results[operand] for operand in node.inputs)
+            recipe = recipes[node.id]
+            if isinstance(recipe, Function):
+                result = recipe.emit(_caller(graph, names.label(node.id)), operands)
+            else:
+                path = paths[node.id]
+                result = graph.create_node(
+                    "call_module", path, operands, {}, name=path.rpartition(".")[2]
+                )
+                modules[path] = recipe
+                owners[path] = node
+        results[node.id] = result
+        places[node.id] = Place(result.name, paths.get(node.id))
+    outputs = tuple(results[id] for id in network.outputs)
+    graph.output(outputs if len(outputs) != 1 else outputs[0])
+    return Plan(graph, modules, owners, places)
+
+
+def _caller(graph: fx.Graph, name: str) -> Callable[..., fx.Node]:
+    def call(target: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> fx.Node:
+        kind = "call_method" if isinstance(target, str) else "call_function"
+        return graph.create_node(kind, target, args, kwargs, name=name)
+
+    return call
+
+
+def _recipe(node: Node, types: tuple[TensorType, ...]) -> Recipe:
+    if node.op in CODE:
+        return CODE[node.op](node.settings, types, node.type)
+    if node.op in BUILDERS:
+        return Foreign(node, types, BUILDERS[node.op])
+    raise problem("NAS601", f"the code of operation '{node.op}' is not known", node.span)
