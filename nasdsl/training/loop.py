@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -15,53 +14,13 @@ from torch import Tensor, nn
 from nasdsl.seeding import derive
 from nasdsl.training import augment, task
 from nasdsl.training.data.dataset import Dataset, Split
+from nasdsl.training.history import Diverged, EpochRecord, TrainResult
 from nasdsl.training.settings import Sgd, TrainSettings
 from nasdsl.training.sharpness import ascend, descend, frozen_statistics
 
 PREDICTION_BATCH = 500
 _CHECK_EVERY = 50
 """Steps between looks at the loss on CUDA: each look waits for the device."""
-
-
-class Diverged(Exception):
-    """The loss of a step is not finite.
-
-    Attributes:
-        step: from 1.
-        loss: ``nan``, ``inf`` or ``-inf``.
-    """
-
-    def __init__(self, step: int, loss: float):
-        self.step = step
-        self.loss = loss
-        super().__init__(f"diverged at step {step}: loss is {loss}")
-
-    def __reduce__(self) -> tuple[type[Diverged], tuple[int, float]]:
-        return Diverged, (self.step, self.loss)
-
-
-@dataclass(frozen=True, slots=True)
-class EpochRecord:
-    """One epoch: its number from 1, the mean training loss, the last learning rate."""
-
-    epoch: int
-    loss: float
-    lr: float
-
-
-@dataclass(frozen=True, slots=True)
-class TrainResult:
-    """What a training was.
-
-    Attributes:
-        history: one record an epoch (the last may be part of one, where steps were given).
-        steps: optimizer steps made.
-        seconds: wall-clock time.
-    """
-
-    history: tuple[EpochRecord, ...]
-    steps: int
-    seconds: float
 
 
 def train(
@@ -146,14 +105,15 @@ def rate(settings: TrainSettings, step: int, total: int, warmup: int = 0) -> flo
 def predict(module: nn.Module, data: Dataset, x: Tensor, batch: int = PREDICTION_BATCH) -> Tensor:
     """Outputs of a module in eval mode for samples as they are stored, [N, ...] in float32.
 
-    The module's mode is afterwards as before.
+    The modes of the module and its parts are afterwards as before.
     """
-    training = module.training
+    training = [part for part in module.modules() if part.training]
     module.eval()
     try:
         parts = [module(data.inputs(x[start : start + batch])) for start in range(0, len(x), batch)]
     finally:
-        module.train(training)
+        for part in training:  # not train(): parts may have had modes of their own
+            part.training = True
     return torch.cat(parts).float()
 
 

@@ -13,9 +13,9 @@ from typing import Any, Literal
 from nasdsl.diagnostics import Diagnostic, Note, Span, suggestion
 from nasdsl.language.settings import Entry, Item, Option, read, read_entry, table
 
-DIGITS_TRAIN = 300
+DIGITS_TRAIN = 600
 DIGITS_VALIDATION = 800
-DIGITS_NOISE = 0.4
+DIGITS_NOISE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class DataSettings:
     path: str | None = None
     train: int | None = DIGITS_TRAIN
     validation: float = DIGITS_VALIDATION
-    test: float = 0.25
+    test: float = 0.2
     noise: float = DIGITS_NOISE
     size: int | None = None
     channels: int = 3
@@ -221,7 +221,7 @@ DATA_ITEMS: dict[str, Item] = table(
     Item(
         "digits",
         (
-            *_split(DIGITS_TRAIN, DIGITS_VALIDATION, 0.25),
+            *_split(DIGITS_TRAIN, DIGITS_VALIDATION, 0.2),
             Option("noise", "float", DIGITS_NOISE, minimum=0, doc="standard deviation, 1 = white"),
         ),
         "scikit-learn's 1,797 grey 8x8 digits, made hard by few images and noise",

@@ -1,0 +1,81 @@
+"""One candidate under measurement, and the work that its metrics share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from nasdsl.graph.network import Network
+from nasdsl.objectives.metrics import MetricError
+from nasdsl.training import task
+from nasdsl.training.data.dataset import Dataset
+from nasdsl.training.loop import PREDICTION_BATCH, predict
+
+
+@dataclass(eq=False)
+class Candidate:
+    """What a metric may look at.
+
+    Attributes:
+        network: its graph, where there is one.
+        module: the trained network in eval mode; ``None`` for static metrics.
+        data: training and validation samples on the device of the module.
+        seed: of this candidate; each metric derives its own from it by key.
+        facts: what the space knows of the architecture beyond its graph.
+        batch: samples of one prediction; results do not depend on it beyond rounding.
+    """
+
+    network: Network | None = None
+    module: nn.Module | None = None
+    data: Dataset | None = None
+    seed: int = 0
+    facts: Mapping[str, float] = field(default_factory=dict)
+    batch: int = PREDICTION_BATCH
+    _noisy: dict[tuple[float, int], float] = field(default_factory=dict, repr=False)
+
+    def graph(self) -> Network:
+        """The network's graph."""
+        if self.network is None:
+            raise MetricError("there is no graph of this network")
+        return self.network
+
+    def trained(self) -> tuple[nn.Module, Dataset]:
+        """The trained module and the data."""
+        if self.module is None or self.data is None:
+            raise MetricError("the network was not trained")
+        return self.module, self.data
+
+    @cached_property
+    def predictions(self) -> Tensor:
+        """Outputs for the validation samples, in their order, float32; one pass for all."""
+        module, data = self.trained()
+        return predict(module, data, data.validation.x, self.batch)
+
+    @cached_property
+    def accuracy(self) -> float:
+        """Validation accuracy in percent.
+
+        Raises:
+            MetricError: targets without classes, or predictions that are not finite.
+        """
+        _, data = self.trained()
+        if data.kind == "values":
+            raise MetricError(f"the targets of '{data.name}' are values, which have no accuracy")
+        if not torch.isfinite(self.predictions).all():
+            raise MetricError("its predictions are not finite")
+        return task.accuracy(self.predictions, data.validation.y)
+
+    def noisy_accuracy(self, sigma: float, copy: int) -> float:
+        """Validation accuracy of one copy with noise on its weights; measured once."""
+        key = (sigma, copy)
+        if key not in self._noisy:
+            from nasdsl.objectives.weight_noise import noisy_predictions
+
+            module, data = self.trained()
+            output = noisy_predictions(module, data, sigma, self.seed, copy, self.batch)
+            self._noisy[key] = task.accuracy(output, data.validation.y)
+        return self._noisy[key]

@@ -1,0 +1,315 @@
+"""The table of metrics: what can be maximized or minimized, and how each is defined. No torch.
+
+The code of a metric is named by ``measure``, a callable or its place ``"package.module:name"``,
+so that reading a text loads none of it. Other packages add metrics through the entry point
+group ``nasdsl.metrics``, each entry a :class:`Metric`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any, Literal
+
+from nasdsl.diagnostics import Diagnostic, Note, suggestion
+from nasdsl.language.settings import Entry, Item, Option, read_entry
+
+Direction = Literal["maximize", "minimize"]
+GROUP = "nasdsl.metrics"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        name: as written in a text.
+        unit: of its value, ``""`` for a bare number.
+        direction: which way is better, unless the options say otherwise.
+        split: the data that it is measured on, ``none`` for a fact of the network.
+        cost: ``static`` needs no training, ``trained`` one trained network, ``neighborhood``
+            the trained neighbors too.
+        definition: what exactly is measured, one paragraph.
+        measure: ``(candidate, request) -> (value, spread or None)``, or its place; ``None``
+            for those of the neighborhood, which are aggregated by the study.
+        options: what may stand in parentheses.
+        source: where the definition comes from.
+    """
+
+    name: str
+    unit: str
+    direction: Direction
+    split: Literal["none", "train", "validation"]
+    cost: Literal["static", "trained", "neighborhood"]
+    definition: str
+    measure: Callable[..., tuple[float, float | None]] | str | None
+    options: tuple[Option, ...] = ()
+    source: str = ""
+
+    def load(self) -> Callable[..., tuple[float, float | None]]:
+        """The code that measures it."""
+        if callable(self.measure):
+            return self.measure
+        if self.measure is None:
+            raise TypeError(f"{self.name} is aggregated from measurements, not measured")
+        place, name = self.measure.split(":")
+        found: Callable[..., tuple[float, float | None]] = getattr(
+            importlib.import_module(place), name
+        )
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRequest:
+    """A metric with its options, as one goal asks for it.
+
+    Attributes:
+        metric: its name.
+        options: all options, defaults filled in, in the metric's order.
+        written: as it stands in the text.
+    """
+
+    metric: str
+    options: tuple[tuple[str, Any], ...] = ()
+    written: str = ""
+
+    def __getitem__(self, option: str) -> Any:
+        return dict(self.options)[option]
+
+    @property
+    def facts(self) -> Metric:
+        """The metric."""
+        return METRICS[self.metric]
+
+    @property
+    def direction(self) -> Direction:
+        """Which way is better: less, where a standard deviation is asked for."""
+        if dict(self.options).get("aggregate") == "std":
+            return "minimize"
+        return self.facts.direction
+
+
+class MetricError(Exception):
+    """A value that cannot be had, for a reason that is the candidate's or the data's."""
+
+
+AGGREGATES = ("mean", "median", "worst", "quantile", "std")
+
+_METRICS = (
+    Metric(
+        "accuracy",
+        "%",
+        "maximize",
+        "validation",
+        "trained",
+        "Share of validation samples (pixels, for masks) whose largest output is the right "
+        "class, in percent.",
+        "nasdsl.objectives.accuracy:accuracy",
+    ),
+    Metric(
+        "loss",
+        "",
+        "minimize",
+        "validation",
+        "trained",
+        "Mean loss on the validation samples, without label smoothing: cross entropy in nats, "
+        "or the mean squared error of float targets.",
+        "nasdsl.objectives.accuracy:loss",
+    ),
+    Metric(
+        "params",
+        "",
+        "minimize",
+        "none",
+        "static",
+        "Learned parameters of the network as compiled, dead parts gone.",
+        "nasdsl.objectives.size:params",
+    ),
+    Metric(
+        "macs",
+        "",
+        "minimize",
+        "none",
+        "static",
+        "Multiply-accumulates of one sample in the network as compiled (1 MAC = 2 FLOPs).",
+        "nasdsl.objectives.size:macs",
+    ),
+    Metric(
+        "declared_params",
+        "",
+        "minimize",
+        "none",
+        "static",
+        "Learned parameters of everything that is written, dead parts too, as NAS-Bench-201 "
+        "counts them.",
+        "nasdsl.objectives.size:declared_params",
+        source="Dong and Yang, NAS-Bench-201, ICLR 2020",
+    ),
+    Metric(
+        "flatness.weights",
+        "%",
+        "minimize",
+        "validation",
+        "trained",
+        "R_sigma: the mean over M copies of |A(w) - A(w (1 + sigma xi))|, where A is the "
+        "validation accuracy in percent and xi is standard normal noise on every parameter; "
+        "running statistics of batch norms stay. The spread is the standard deviation over "
+        "the copies.",
+        "nasdsl.objectives.weight_noise:flatness",
+        (
+            Option("sigma", "float", 0.05, minimum=0, doc="relative size of the noise"),
+            Option("copies", "int", 20, minimum=1, doc="perturbed copies, M"),
+        ),
+        "Gambella, Pittorino and Roveri, FlatNAS, 2024 (arXiv 2402.19102)",
+    ),
+    Metric(
+        "flatness.neighborhood",
+        "%",
+        "maximize",
+        "validation",
+        "neighborhood",
+        "The mean (or another aggregate) of the validation accuracy over the ball of "
+        "architectures around this one: its neighbors under the space's edit rules, each "
+        "trained by itself, and the center. The spread is the standard deviation over the ball.",
+        None,
+        (
+            Option("samples", "int", 0, minimum=0, doc="neighbors drawn, 0 for all"),
+            Option("radius", "int", 1, minimum=1, doc="edits away at most"),
+            Option("aggregate", "name", "mean", values=AGGREGATES, doc="how values become one"),
+            Option("q", "float", 0.25, minimum=0, maximum=1, doc="which quantile"),
+            Option("center", "bool", True, doc="whether the center is part of the ball"),
+            Option("weight", "float", 1.0, minimum=0, doc="of the center in mean and std"),
+        ),
+        "Wang, Cao, Li and Kitani, Neighborhood-Aware NAS, BMVC 2021 (arXiv 2105.06369)",
+    ),
+)
+
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
+"""All metrics by name; :func:`load_plugins` adds those of other packages."""
+
+
+def load_plugins() -> list[Diagnostic]:
+    """Adds the metrics of installed packages to the table; tells of those that fail.
+
+    A plug-in cannot take the place of a metric that is there.
+    """
+    problems = []
+    for point in entry_points(group=GROUP):
+        try:
+            metric = point.load()
+        except Exception as error:  # whatever another package's import raises
+            problems.append(_refused(point.name, f"{type(error).__name__}: {error}"))
+            continue
+        if not isinstance(metric, Metric):
+            problems.append(_refused(point.name, f"{point.value} is not a Metric"))
+        elif METRICS.setdefault(metric.name, metric) != metric:
+            problems.append(_refused(point.name, f"there already is a metric '{metric.name}'"))
+    return problems
+
+
+def _refused(name: str, reason: str) -> Diagnostic:
+    return Diagnostic(
+        "NAS713", f"the metric plug-in '{name}' cannot be used: {reason}", severity="warning"
+    )
+
+
+def items() -> Mapping[str, Item]:
+    """The metrics as a table of settings, for completion and documentation."""
+    return {m.name: Item(m.name, m.options, m.definition) for m in METRICS.values()}
+
+
+def read_goal(entry: Entry) -> tuple[MetricRequest | None, list[Diagnostic]]:
+    """The metric that a goal asks for, and what is wrong with it.
+
+    ``None`` where no metric of that name is known.
+    """
+    problems: list[Diagnostic] = []
+    if entry.name not in METRICS:
+        problems += load_plugins()
+    metric = METRICS.get(entry.name)
+    if metric is None:
+        problems.append(
+            Diagnostic(
+                "NAS711",
+                f"'{entry.name}' is not a metric{suggestion(entry.name, METRICS)}",
+                entry.span,
+                notes=(Note(f"known: {', '.join(METRICS)}"),),
+            )
+        )
+        return None, problems
+    options, wrong = read_entry(entry, items()[metric.name])
+    problems += wrong
+    if metric.name == "flatness.neighborhood":
+        problems += _neighborhood(entry, options)
+    request = MetricRequest(
+        metric.name,
+        tuple((o.name, options[o.name]) for o in metric.options if o.name in options),
+        entry.source(),
+    )
+    return request, problems
+
+
+def _neighborhood(entry: Entry, options: Mapping[str, Any]) -> list[Diagnostic]:
+    """Options that say something only together with others."""
+    given = {name for name, _ in entry.kwargs}
+    problems = []
+    if "q" in given and options["aggregate"] != "quantile":
+        problems.append(("q", "aggregate=quantile"))
+    if "weight" in given and options["aggregate"] not in ("mean", "std"):
+        problems.append(("weight", "aggregate=mean or aggregate=std"))
+    if "weight" in given and not options["center"]:
+        problems.append(("weight", "center=true"))
+    return [
+        Diagnostic("NAS712", f"'{entry.name}', '{name}': only with {needed}", entry.span)
+        for name, needed in problems
+    ]
+
+
+def labels(requests: Sequence[MetricRequest]) -> tuple[str, ...]:
+    """The name under which each request's value is recorded.
+
+    It is the metric's; where an earlier request took that, the full written form. Equal
+    requests share a label.
+    """
+    taken: dict[str, MetricRequest] = {}
+    found = []
+    for request in requests:
+        label = request.metric
+        if taken.setdefault(label, request) != request:
+            label = request.written or _written(request)
+            taken.setdefault(label, request)
+        found.append(label)
+    return tuple(found)
+
+
+def _written(request: MetricRequest) -> str:
+    return Entry(request.metric, (), request.options).source()
+
+
+def request(metric: str, **options: Any) -> MetricRequest:
+    """A request made in Python, as ``request("flatness.weights", sigma=0.1)``.
+
+    Raises:
+        DiagnosticError: no such metric or option, or a value that does not fit.
+    """
+    from nasdsl.diagnostics import DiagnosticError, errors
+
+    found, problems = read_goal(Entry(metric, (), tuple(options.items())))
+    if found is None or errors(problems):
+        raise DiagnosticError(problems)
+    return found
+
+
+def measured(requests: Iterable[MetricRequest]) -> tuple[MetricRequest, ...]:
+    """What one network has to be measured for so that all the requests can be answered.
+
+    Metrics of the neighborhood give way to the accuracy, which they aggregate.
+    """
+    wanted = tuple(requests)
+    own = tuple(r for r in wanted if r.facts.cost != "neighborhood")
+    accuracy = MetricRequest("accuracy", (), "accuracy")
+    if len(own) < len(wanted) and all(r.metric != "accuracy" for r in own):
+        own += (accuracy,)
+    return own
