@@ -4,17 +4,17 @@
 #   make test    the same .venv, then lint, types, tests and coverage
 #
 # PYTHON chooses the interpreter, ARGS adds arguments to the search (ARGS="--workers 2"),
-# PIP_FLAGS reaches every pip call (for instance the index of another torch build).
+# TORCH_FLAGS reaches the pip call that installs torch (for instance the index of a CPU build).
 
 PYTHON ?= python3
 VENV ?= .venv
-PIP_FLAGS ?=
+TORCH_FLAGS ?=
 ARGS ?=
 COVERAGE ?= 90
 WORKERS ?= 2
 
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet $(PIP_FLAGS) -c constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev run test lint types tests wheel clean
@@ -26,13 +26,14 @@ help:
 # cannot bring another build with its CUDA packages.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) torch
+	@echo "Installing torch and the rest into $(VENV); this takes a few minutes the first time."
+	$(PIP) $(TORCH_FLAGS) torch
 	$(PIP) -e .
-	touch $@
+	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) -e ".[dev]"
-	touch $@
+	@touch $@
 
 install: $(VENV)/.installed
 

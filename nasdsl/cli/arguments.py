@@ -39,9 +39,9 @@ def overridable(command: F) -> F:
 
 def seeded(command: F) -> F:
     """The option ``--seed``."""
-    return click.option(
-        "--seed", type=int, default=0, show_default=True, help="Seed of the draw."
-    )(command)
+    return click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draw.")(
+        command
+    )
 
 
 def load_space(file: str, overrides: dict[str, str]) -> Space:

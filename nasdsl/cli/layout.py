@@ -18,6 +18,14 @@ def number(value: float | None) -> str:
     return f"{value:,.4f}".rstrip("0").rstrip(".") if abs(value) >= 1e-3 else f"{value:.3g}"
 
 
+def rank(value: int | None) -> str:
+    """``#7712``; the middle of a rank too long for a column is left out."""
+    if value is None:
+        return "outside"
+    digits = str(value)
+    return f"#{digits}" if len(digits) <= 12 else f"#{digits[:5]}…{digits[-5:]}"
+
+
 def bounds(bound: Mapping[str, Any]) -> str:
     """``{min, max, exact}`` as a range; one that is not exact says so."""
     low, high = bound["min"], bound["max"]
@@ -25,7 +33,9 @@ def bounds(bound: Mapping[str, Any]) -> str:
     return text if bound.get("exact", True) else f"{text} (bounds, not reached for certain)"
 
 
-def table(rows: Iterable[Sequence[str]], head: Sequence[str], left: Iterable[int] = ()) -> list[str]:
+def table(
+    rows: Iterable[Sequence[str]], head: Sequence[str], left: Iterable[int] = ()
+) -> list[str]:
     """Lines of a table, columns two spaces apart; numbers stand right, ``left`` columns left.
 
     The last column is cut where it would pass the width of the terminal.

@@ -83,7 +83,13 @@ def sample(file: str, count: int, seed: int, overrides: dict[str, str]) -> None:
 
 def _print_architectures(out: output.Output, architectures: list[Architecture]) -> None:
     rows = [
-        (f"#{a.rank}", layout.number(a.params), layout.number(a.macs), a.fingerprint[:12], a.key or "")
+        (
+            layout.rank(a.rank),
+            layout.number(a.params),
+            layout.number(a.macs),
+            a.fingerprint[:12],
+            a.key or "",
+        )
         for a in architectures
     ]
     head = ("rank", "params", "macs", "fingerprint", "key" if any(r[4] for r in rows) else "")
@@ -155,7 +161,9 @@ def _network(network: Network, every_setting: bool) -> list[str]:
                 node.id,
             )
         )
-    head, *lines = layout.table(rows, ("operation", "result", "params", "macs", "at"), left=(0, 1, 4))
+    head, *lines = layout.table(
+        rows, ("operation", "result", "params", "macs", "at"), left=(0, 1, 4)
+    )
     if not every_setting:
         return [head, *lines]
     shown = [head]
@@ -209,7 +217,7 @@ def neighbors(
         for neighbor in found:
             out.line(_rank(neighbor))
     else:
-        rows = [(n.edit, _rank(n), n.fingerprint[:12], _changes(n)) for n in found]
+        rows = [(n.edit, layout.rank(n.rank), n.fingerprint[:12], _changes(n)) for n in found]
         head = ("edit", "rank", "fingerprint", "changed")
         for line in layout.table(rows, head, left=(0, 2, 3)):
             out.line(line)
