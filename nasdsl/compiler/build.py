@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import fx, nn
 
 from nasdsl.compiler.names import identifier
-from nasdsl.compiler.plan import Plan, plan
+from nasdsl.compiler.plan import NamedTracer, Plan, plan
 from nasdsl.graph.network import Network
 from nasdsl.seeding import derive
 
@@ -61,10 +61,29 @@ def compile_network(network: Network, seed: int = 0) -> fx.GraphModule:
         # Drawn on the CPU whatever the device, so that the weights depend on the seed alone.
         with torch.device("cpu"):
             modules = {path: m.to(device) for path, m in _modules(planned, seed).items()}
-    compiled = CompiledNetwork(modules, planned.graph, class_name=identifier(network.name))
+    # The modules go in before the graph does: torch's own way of copying them from a root looks
+    # up every path several times, and would take longer than building them.
+    name = identifier(network.name)
+    compiled = CompiledNetwork(nn.Module(), fx.Graph(tracer_cls=NamedTracer), class_name=name)
+    _attach(compiled, modules)
+    compiled.graph = planned.graph
     compiled.meta["network"] = network
     compiled.meta["paths"] = dict(planned.places)
     return compiled
+
+
+def _attach(root: nn.Module, modules: Mapping[str, nn.Module]) -> None:
+    groups: dict[str, nn.Module] = {"": root}
+    for path, module in modules.items():
+        above = ""
+        *parents, last = path.split(".")
+        for name in parents:
+            inside = f"{above}.{name}"
+            if inside not in groups:
+                groups[inside] = nn.Module()
+                groups[above].add_module(name, groups[inside])
+            above = inside
+        groups[above].add_module(last, module)
 
 
 def _modules(planned: Plan, seed: int) -> dict[str, nn.Module]:

@@ -35,7 +35,7 @@ from nasdsl.operations.operation import Settings, TensorType
 Types = tuple[TensorType, ...]
 Operands = tuple[fx.Node, ...]
 
-ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
+ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "relu6": nn.ReLU6,
     "leaky_relu": nn.LeakyReLU,
@@ -271,10 +271,12 @@ def _zero(s: Settings, inputs: Types, output: TensorType) -> Function:
     """Zeros of the type of the node, which take only the batch size from the operand."""
     if inputs[0] == output:
         return Function(lambda call, x: call(torch.zeros_like, x[0]))
-    given = {} if inputs[0].dtype == output.dtype else {"dtype": _DTYPES[output.dtype]}
 
     def emit(call: Call, x: Operands) -> fx.Node:
-        return call("new_zeros", x[0], (call("size", x[0], 0), *output.shape), **given)
+        size = (call("size", x[0], 0, part=True), *output.shape)
+        if inputs[0].dtype == output.dtype:
+            return call("new_zeros", x[0], size)
+        return call("new_zeros", x[0], size, dtype=_DTYPES[output.dtype])
 
     return Function(emit)
 
@@ -288,7 +290,7 @@ def _folded(function: Callable[[Any, Any], Any]) -> Builder:
     def emit(call: Call, x: Operands) -> fx.Node:
         result = x[0]
         for operand in x[1:]:
-            result = call(function, result, operand)
+            result = call(function, result, operand, part=operand is not x[-1])
         return result
 
     return lambda s, inputs, output: Function(emit)
@@ -298,7 +300,7 @@ def _mean(s: Settings, inputs: Types, output: TensorType) -> Function:
     def emit(call: Call, x: Operands) -> fx.Node:
         result = x[0]
         for operand in x[1:]:
-            result = call(operator.add, result, operand)
+            result = call(operator.add, result, operand, part=True)
         return call(operator.truediv, result, len(x)) if len(x) > 1 else result
 
     return Function(emit)

@@ -7,10 +7,11 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 
 from torch import fx, nn
 
-_TAKEN = frozenset(dir(nn.Module())) | frozenset(dir(fx.GraphModule)) | {"graph", "meta", "code"}
+_TAKEN = frozenset(dir(nn.Module())) | frozenset(dir(fx.GraphModule)) | {"self"}
 
 
 def identifier(text: str) -> str:
@@ -21,6 +22,7 @@ def identifier(text: str) -> str:
     return f"{word}_" if keyword.iskeyword(word) else word
 
 
+@lru_cache(maxsize=65536)
 def module_path(id: str) -> str:
     """The dotted path of a node's module.
 
@@ -37,9 +39,26 @@ def module_path(id: str) -> str:
     return ".".join(f"{s}_" if s in _TAKEN else s for s in segments)
 
 
+@lru_cache(maxsize=65536)
 def label(id: str) -> str:
-    """A short name for a node's result: the last part of its path."""
-    return module_path(id).rpartition(".")[2]
+    """A short name for a node's result: the end of its path.
+
+    An end with a number takes the segment before it along, so that the third node of one cell
+    is not called what torch.fx would call a copy of the second node of another.
+    """
+    *before, last = module_path(id).split(".")
+    return f"{before[-1]}_{last}" if before and last[-1].isdigit() else last
+
+
+def arguments(ids: Iterable[str]) -> dict[str, str]:
+    """A name for each input of a network, no two equal."""
+    given: dict[str, str] = {}
+    for id in ids:
+        word = identifier(id)
+        while word in given.values() or word in ("self", "torch"):
+            word += "_"
+        given[id] = word
+    return given
 
 
 def module_paths(ids: Iterable[str]) -> dict[str, str]:

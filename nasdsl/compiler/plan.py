@@ -10,7 +10,7 @@ from torch import fx, nn
 
 from nasdsl.compiler import names
 from nasdsl.compiler.code import CODE
-from nasdsl.compiler.recipe import Foreign, Function, Module, Recipe
+from nasdsl.compiler.recipe import Call, Foreign, Function, Module, Recipe
 from nasdsl.diagnostics import problem
 from nasdsl.graph.network import INPUT, Network, Node
 from nasdsl.operations.operation import TensorType
@@ -85,15 +85,14 @@ def plan(network: Network) -> Plan:
     paths = names.module_paths(
         id for id, recipe in recipes.items() if not isinstance(recipe, Function)
     )
+    arguments = names.arguments(node.id for node in network.inputs)
     results: dict[str, fx.Node] = {}
     places: dict[str, Place] = {}
     modules: dict[str, Module | Foreign] = {}
     owners: dict[str, Node] = {}
     for node in network.nodes:
         if node.op == INPUT:
-            result = graph.create_node(
-                "placeholder", names.identifier(node.id), name=names.label(node.id)
-            )
+            result = graph.create_node("placeholder", arguments[node.id], name=arguments[node.id])
         else:
             operands = tuple(results[operand] for operand in node.inputs)
             recipe = recipes[node.id]
@@ -102,7 +101,7 @@ def plan(network: Network) -> Plan:
             else:
                 path = paths[node.id]
                 result = graph.create_node(
-                    "call_module", path, operands, {}, name=path.rpartition(".")[2]
+                    "call_module", path, operands, {}, name=names.label(node.id)
                 )
                 modules[path] = recipe
                 owners[path] = node
@@ -113,10 +112,12 @@ def plan(network: Network) -> Plan:
     return Plan(graph, modules, owners, places)
 
 
-def _caller(graph: fx.Graph, name: str) -> Callable[..., fx.Node]:
-    def call(target: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> fx.Node:
+def _caller(graph: fx.Graph, name: str) -> Call:
+    def call(
+        target: Callable[..., Any] | str, *args: Any, part: bool = False, **kwargs: Any
+    ) -> fx.Node:
         kind = "call_method" if isinstance(target, str) else "call_function"
-        return graph.create_node(kind, target, args, kwargs, name=name)
+        return graph.create_node(kind, target, args, kwargs, name=f"{name}_part" if part else name)
 
     return call
 

@@ -23,7 +23,7 @@ class Module:
     arguments are numbers, truth values, words, ``None``, tuples of these, or classes.
     """
 
-    cls: Callable[..., nn.Module]
+    cls: type[nn.Module]
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
@@ -36,9 +36,9 @@ class Call(Protocol):
     """Adds one call to the graph: a function of torch, or a method of the first argument."""
 
     def __call__(
-        self, target: Callable[..., Any] | str, *args: Any, **kwargs: Any
+        self, target: Callable[..., Any] | str, *args: Any, part: bool = False, **kwargs: Any
     ) -> torch.fx.Node:
-        """The node of the result."""
+        """The node of the result; ``part`` where it is a step on the way to the operation's."""
         ...
 
 
