@@ -27,11 +27,12 @@ def read(path: Path | None, settings: DataSettings) -> Raw:
     if not path.is_file():
         raise missing(path, "file", span)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, because numpy leaves the file open where it is no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             names = ("x_train", "y_train", "x_test", "y_test", "class_names")
             found = {name: archive[name] for name in names if name in archive.files}
             held = ", ".join(archive.files)
-    except (OSError, EOFError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise unreadable(path, f"not a numpy archive of plain arrays ({error})", span) from error
     except (zipfile.BadZipFile, zlib.error) as error:
         raise unreadable(path, f"a damaged archive ({error})", span) from error
@@ -44,11 +45,15 @@ def read(path: Path | None, settings: DataSettings) -> Raw:
         raise unreadable(path, f"x_test is {test[0].shape[1:]}, x_train {x.shape[1:]}", span)
     if y.dtype.kind == "f":
         return Raw(x, y, (), test)
-    given = tuple(str(name) for name in found.get("class_names", np.array([])).ravel())
+    given = tuple(_text(name) for name in found.get("class_names", np.array([])).ravel())
     top = int(max(part.max(initial=0) for part in (y, *(test[1:] if test else ()))))
     if given and len(given) <= top:
         raise unreadable(path, f"{len(given)} class names for labels up to {top}", span)
     return Raw(x, y, class_names(np.array([top]), given), test)
+
+
+def _text(name: object) -> str:
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
 
 
 def _pair(
