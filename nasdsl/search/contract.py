@@ -14,6 +14,7 @@ pytest collects the tests that the subclass inherits.
 
 from __future__ import annotations
 
+import itertools
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -73,7 +74,7 @@ class SearcherContract(ABC):
         """Indices are those of draws: they start at 0 or later and rise."""
         indices = [c.index for c in self.live(self.make(self.space(), 0), LENGTH)]
         assert indices[0] >= 0
-        assert all(a < b for a, b in zip(indices, indices[1:], strict=False))
+        assert all(a < b for a, b in itertools.pairwise(indices))
 
     def test_order_of_telling_does_not_matter(self) -> None:
         """Outcomes told in any order lead to the same proposals."""

@@ -13,8 +13,8 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,9 +23,10 @@ from nasdsl.diagnostics import DiagnosticError, problem
 
 if TYPE_CHECKING:
     from nasdsl.graph.network import Network
+    from nasdsl.objectives.measurement import Measurement
 
-Evaluator = Callable[["Network", int], Any]
-"""(network, seed) -> a measurement (:class:`nasdsl.objectives.evaluate.Measurement`).
+Evaluate = Callable[["Network", int, Mapping[str, float]], "Measurement"]
+"""(network, seed, what the space knows of it) -> its measurement.
 
 What it raises ends the study: the failure of a candidate is a measurement, not an exception.
 """
@@ -41,6 +42,7 @@ class Task:
     number: int
     network: Network
     seed: int
+    facts: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Result:
     """What became of a task: a measurement, or the reason why there is none."""
 
     number: int
-    measurement: Any
+    measurement: Measurement | None
     reason: str | None
     seconds: float
 
@@ -79,7 +81,7 @@ class InProcess:
 
     slots = 1
 
-    def __init__(self, evaluate: Evaluator):
+    def __init__(self, evaluate: Evaluate):
         self._evaluate = evaluate
         self._tasks: list[Task] = []
 
@@ -91,7 +93,7 @@ class InProcess:
         """Trains the task."""
         task = self._tasks.pop(0)
         began = time.monotonic()
-        measurement = self._evaluate(task.network, task.seed)
+        measurement = self._evaluate(task.network, task.seed, task.facts)
         return [Result(task.number, measurement, None, time.monotonic() - began)]
 
     def stop(self) -> None:
@@ -118,7 +120,7 @@ class Processes:
 
     def __init__(
         self,
-        evaluate: Evaluator,
+        evaluate: Evaluate,
         slots: int,
         timeout: float | None = None,
         device: str = "cpu",
@@ -180,7 +182,7 @@ class Processes:
         seconds = time.monotonic() - work.began
         try:
             kind, value = work.pipe.recv()
-        except EOFError:
+        except (EOFError, ConnectionError):
             return Result(work.task.number, None, self._death(work), seconds)
         if kind == "ready":
             work.ready = True
@@ -228,7 +230,7 @@ class Processes:
         return code
 
 
-def _work(pipe: Connection, evaluate: Evaluator, task: Task) -> None:
+def _work(pipe: Connection, evaluate: Evaluate, task: Task) -> None:
     """The life of a worker process."""
     # Ctrl-C in a terminal reaches every process; only the coordinator answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -236,8 +238,9 @@ def _work(pipe: Connection, evaluate: Evaluator, task: Task) -> None:
     if parent is not None:
         threading.Thread(target=_die_with, args=(parent.sentinel,), daemon=True).start()
     pipe.send(("ready", None))
+    message: tuple[str, Any]
     try:
-        message = ("done", evaluate(task.network, task.seed))
+        message = ("done", evaluate(task.network, task.seed, task.facts))
     except DiagnosticError as error:
         message = ("told", DiagnosticError(error.diagnostics))
     except Exception:

@@ -31,6 +31,7 @@ from nasdsl.study.records import (
     CenterFact,
     LinkFact,
     Measured,
+    State,
     Subject,
     Trial,
     TrialFact,
@@ -247,17 +248,17 @@ class Study:
 
     def _start(self, number: int) -> None:
         trial = self._trials[number]
-        network = self._subjects.network(trial.subject)
+        network, facts = self._subjects.network(trial.subject)
         timing = {"attempt": int(trial.timing.get("attempt", 0)) + 1, "started": _now()}
         self._store.start(number, timing)
         self._trials[number] = replace(trial, measured=Measured("running"), timing=timing)
         self._running[number] = time.monotonic()
         self._announce()
-        self._executor.submit(Task(number, network, trial.seed))
+        self._executor.submit(Task(number, network, trial.seed, facts))
 
     def _finish(self, result: Result) -> None:
         trial = self._trials[result.number]
-        measured, seconds = measured_of(result)
+        measured, seconds = measured_of(result, self._plan.whole)
         timing = {
             **trial.timing,
             "finished": _now(),
@@ -364,21 +365,24 @@ class Study:
         self._listener(Progress(self.table, expected, self._seconds, self._ended))
 
 
-def measured_of(result: Result) -> tuple[Measured, dict[str, Any]]:
+def measured_of(result: Result, whole: frozenset[str]) -> tuple[Measured, dict[str, Any]]:
     """What a trial came to, and its times in seconds by stage.
 
-    Every value passes the gate here: one that is not finite makes the trial a failure.
+    Every value passes the gate here: one that is not finite makes the trial a failure. Those
+    named in ``whole`` are counts, and recorded as integers.
     """
     measurement = result.measurement
     if measurement is None:
         return Measured("failed", result.reason), {}
     values = {name: float(v.value) for name, v in measurement.values.items()}
+    values |= {n: int(v) for n, v in values.items() if n in whole and v.is_integer()}
     spreads = {
         name: float(v.spread)
         for name, v in measurement.values.items()
         if v.spread is not None and math.isfinite(v.spread)
     }
-    state, reason = measurement.state, measurement.reason
+    state: State = measurement.state
+    reason = measurement.reason
     for name in [n for n, value in values.items() if not math.isfinite(value)]:
         if state == "complete":
             state, reason = "failed", f"{name} is {values[name]}"

@@ -1,11 +1,23 @@
-"""What a study measures: the seed, the neighborhoods, and how a center is judged by them."""
+"""What a study measures: its goals, its neighborhoods, and how a center is judged by them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from nasdsl.study.records import Measured
+from nasdsl.diagnostics import Diagnostic
+from nasdsl.language.settings import Entry
+from nasdsl.objectives.metrics import MetricError, MetricRequest, labels, read_goal
+from nasdsl.objectives.neighborhood import aggregate
+from nasdsl.study.records import ENDED, Measured
+
+if TYPE_CHECKING:
+    from nasdsl.space import Space
+
+NEIGHBORHOOD = "flatness.neighborhood"
+DEFAULT_GOAL = Entry("accuracy")
+"""The objective of a file that names none; it is maximized."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +34,26 @@ class Ball:
 
 
 @dataclass(frozen=True, slots=True)
-class Aggregate:
-    """An objective of a center that is made of its neighborhood.
-
-    Attributes:
-        name: the objective's name in the records.
-        ball: the neighborhood it is taken over.
-        source: the objective that is aggregated.
-        of: (the center's value, the neighbors' values) -> (value, spread or ``None``);
-            raises ``ValueError`` with a reason where there is none.
-    """
+class Aim:
+    """One goal: the objective's name in the records, its direction, and what it asks for."""
 
     name: str
-    ball: Ball
+    maximize: bool
+    request: MetricRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """An objective of a center that is made of its neighborhood's accuracies."""
+
+    name: str
+    request: MetricRequest
     source: str
-    of: Callable[[float, Sequence[float]], tuple[float, float | None]]
+
+    @property
+    def ball(self) -> Ball:
+        """The neighborhood it is taken over."""
+        return Ball(self.request["samples"], self.request["radius"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +62,33 @@ class Plan:
 
     Attributes:
         seed: of the study.
-        limit: most trials, those that are there already included; ``None`` without limit.
+        aims: the goals, in the order of the text; the front is taken over them.
+        measured: what each network is measured for, by name.
         aggregates: the objectives that need neighborhoods.
+        best: the goal that alone picks the best, ``None`` for the knee of the front.
+        limit: most trials, those that are there already included; ``None`` without limit.
     """
 
     seed: int
-    limit: int | None = None
+    aims: tuple[Aim, ...] = ()
+    measured: tuple[tuple[str, MetricRequest], ...] = ()
     aggregates: tuple[Aggregate, ...] = ()
+    best: Aim | None = None
+    limit: int | None = None
 
     @property
     def balls(self) -> tuple[Ball, ...]:
         """The neighborhoods, each once."""
         return tuple(dict.fromkeys(aggregate.ball for aggregate in self.aggregates))
 
-    def judge(self, center: Measured, neighbors: Mapping[Ball, Sequence[Measured | None]]) -> Measured:
+    @property
+    def whole(self) -> frozenset[str]:
+        """Names of the objectives that count something."""
+        return frozenset(name for name, request in self.measured if _counts(request))
+
+    def judge(
+        self, center: Measured, neighbors: Mapping[Ball, Sequence[Measured | None]]
+    ) -> Measured:
         """What a center came to, from its own trial and those of its neighbors.
 
         A neighbor is ``None`` where the budget had no room for it; an aggregate over such a
@@ -71,31 +101,78 @@ class Plan:
         spreads: dict[str, float] = {}
         notes: list[str] = []
         failed = False
-        for aggregate in self.aggregates:
-            found = neighbors[aggregate.ball]
-            there = [m for m in found if m is not None]
-            sound = [m.values[aggregate.source] for m in there if m.state == "complete"]
+        for part in self.aggregates:
+            found = neighbors[part.ball]
+            there = [m for m in found if m is not None and m.state in ENDED]
             if len(there) < len(found):
                 notes.append(
-                    f"{aggregate.name}: not measured, the budget had room for {len(there)} of "
+                    f"{part.name}: not measured, the budget had room for {len(there)} of "
                     f"{len(found)} neighbors"
                 )
                 continue
-            if found and not sound:
-                failed = True
-                notes.append(f"{aggregate.name}: all {len(found)} neighbors failed")
-                continue
+            sound = [m.values.get(part.source) if m.state == "complete" else None for m in there]
             try:
-                value, spread = aggregate.of(center.values[aggregate.source], sound)
-            except ValueError as error:
+                value = aggregate(center.values.get(part.source), sound, part.request)
+            except MetricError as error:
                 failed = True
-                notes.append(f"{aggregate.name}: {error}")
+                notes.append(f"{part.name}: {error}")
                 continue
-            values[aggregate.name] = value
-            if spread is not None:
-                spreads[aggregate.name] = spread
-            if len(sound) < len(found):
-                lost = len(found) - len(sound)
-                notes.append(f"{aggregate.name}: {lost} of {len(found)} neighbors failed")
-        reason = "; ".join(dict.fromkeys(notes)) or None
+            values[part.name] = value.value
+            if value.spread is not None:
+                spreads[part.name] = value.spread
+            if value.note:
+                notes.append(f"{part.name}: {value.note}")
+        reason = "; ".join(notes) or None
         return Measured("failed" if failed else "complete", reason, values, spreads)
+
+
+def _counts(request: MetricRequest) -> bool:
+    return request.facts.cost == "static" and not request.facts.unit
+
+
+def read_plan(
+    space: Space, seed: int, limit: int | None, score: Entry | None
+) -> tuple[Plan, list[Diagnostic]]:
+    """The plan of a space's objectives, and what is wrong with them.
+
+    ``score`` is an objective that the searcher adds, to be maximized. It picks the best where
+    the file has a single objective of its own and does not say what is best.
+    """
+    written = [(goal.direction == "maximize", goal.entry) for goal in space.goals]
+    if not written:
+        written = [(True, DEFAULT_GOAL)]
+    entries = [*written, *([(True, score)] if score is not None else [])]
+    problems: list[Diagnostic] = []
+    asked: list[tuple[bool, MetricRequest]] = []
+    for maximize, entry in entries:
+        request, wrong = read_goal(entry)
+        problems += wrong
+        if request is not None:
+            asked.append((maximize, request))
+    extra: list[MetricRequest] = []
+    picking = None
+    if space.best is not None:
+        picking, wrong = read_goal(space.best.entry)
+        problems += wrong
+        extra += [picking] if picking is not None else []
+    if any(r.metric == NEIGHBORHOOD for r in (*(r for _, r in asked), *extra)):
+        accuracy, _ = read_goal(DEFAULT_GOAL)
+        extra += [accuracy] if accuracy is not None else []
+    requests = [*(r for _, r in asked), *extra]
+    names = labels(requests)
+    by_name = dict(zip(names, requests, strict=True))
+    aims = tuple(dict.fromkeys(Aim(n, m, r) for n, (m, r) in zip(names, asked, strict=False)))
+    best = None
+    if picking is not None and space.best is not None:
+        best = Aim(names[len(asked)], space.best.direction == "maximize", picking)
+    elif score is not None and len(written) == 1 and aims:
+        best = aims[-1]
+    plan = Plan(
+        seed,
+        aims,
+        tuple((n, r) for n, r in by_name.items() if r.metric != NEIGHBORHOOD),
+        tuple(Aggregate(n, r, "accuracy") for n, r in by_name.items() if r.metric == NEIGHBORHOOD),
+        best,
+        limit,
+    )
+    return plan, problems

@@ -152,7 +152,9 @@ class Store:
     def requeue(self) -> int:
         """Running trials, whose process is gone, wait again; how many there were."""
         with self._transaction() as run:
-            return run.execute("UPDATE trials SET state = 'queued' WHERE state = 'running'").rowcount
+            return run.execute(
+                "UPDATE trials SET state = 'queued' WHERE state = 'running'"
+            ).rowcount
 
     @staticmethod
     def _judge(run: sqlite3.Connection, centers: Mapping[int, Measured]) -> None:
@@ -172,7 +174,9 @@ class Store:
     def trials(self) -> list[TrialFact]:
         """All trials, by number."""
         return [
-            TrialFact(r[0], _subject(r[2], r[3]), r[4], r[5], r[6], _measured(r[7:11]), _load(r[11]))
+            TrialFact(
+                r[0], _subject(r[2], r[3]), r[4], r[5], r[6], _measured(r[7:11]), _load(r[11])
+            )
             for r in self._rows("SELECT * FROM trials ORDER BY number")
         ]
 

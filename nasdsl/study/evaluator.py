@@ -1,0 +1,71 @@
+"""The measurement of one network, as executors carry it to wherever trials are trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from nasdsl.graph.network import Network
+from nasdsl.objectives.evaluate import evaluate
+from nasdsl.objectives.measurement import Measurement
+from nasdsl.objectives.metrics import MetricRequest
+from nasdsl.training.settings import DataSettings, TrainSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluator:
+    """Trains and measures networks as one study asks for it.
+
+    Attributes:
+        data, train: settings of the file.
+        requests: what to measure.
+        device: ``cpu`` or ``cuda``.
+        base_folder: what relative paths of the data are relative to.
+    """
+
+    data: DataSettings
+    train: TrainSettings
+    requests: tuple[MetricRequest, ...]
+    device: str
+    base_folder: str
+
+    def __call__(
+        self,
+        network: Network,
+        seed: int,
+        facts: Mapping[str, float] | None = None,
+        keep_weights: bool = False,
+        joined: bool = False,
+    ) -> Measurement:
+        """The measurement of a network; see :func:`nasdsl.objectives.evaluate.evaluate`."""
+        with one_thread():
+            return evaluate(
+                network,
+                self.data,
+                self.train,
+                self.requests,
+                seed,
+                self.device,
+                self.base_folder,
+                keep_weights,
+                facts,
+                joined,
+            )
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch computes with one thread meanwhile.
+
+    The order of a sum depends on the number of threads, so trials of one study need one number
+    wherever they are trained; and small networks train fastest with one.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

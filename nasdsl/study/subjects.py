@@ -1,0 +1,68 @@
+"""Between the architectures of a space and the subjects of a study's records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from nasdsl.graph.plain import from_plain, to_plain
+from nasdsl.seeding import derive
+from nasdsl.study.plan import Ball
+from nasdsl.study.records import Subject
+
+if TYPE_CHECKING:
+    from nasdsl.graph.network import Network
+    from nasdsl.space import Architecture, Neighbor, Space
+
+
+class Subjects:
+    """What records say of architectures, and the way back, for one space and seed."""
+
+    def __init__(self, space: Space, seed: int):
+        self._space = space
+        self._seed = seed
+
+    def of_architecture(self, architecture: Architecture) -> Subject:
+        """What records say of an architecture of the space."""
+        return Subject(
+            architecture.fingerprint,
+            architecture.rank,
+            dict(architecture.decisions),
+            architecture.key,
+        )
+
+    def of_neighbor(self, neighbor: Neighbor) -> Subject:
+        """What records say of a neighbor; outside the space that is its graph."""
+        if neighbor.architecture is not None:
+            return self.of_architecture(neighbor.architecture)
+        return Subject(neighbor.fingerprint, network=to_plain(neighbor.network))
+
+    def architecture(self, subject: Subject) -> Architecture:
+        """The architecture of a subject inside the space."""
+        assert subject.decisions is not None, "a proposal always has decisions"
+        return self._space.architecture(subject.decisions)
+
+    def network(self, subject: Subject) -> tuple[Network, Mapping[str, float]]:
+        """The network to train, and what the space knows of it beyond its graph.
+
+        It is built from the record alone, never taken from memory, so that a resumed study
+        trains the very same graph.
+        """
+        if subject.decisions is None:
+            assert subject.network is not None, "a subject outside the space has its graph"
+            return from_plain(subject.network), {}
+        architecture = self.architecture(subject)
+        return architecture.network, {"declared_params": float(architecture.declared_params)}
+
+    def neighbors(self, architecture: Architecture, ball: Ball) -> list[tuple[str, Subject]]:
+        """The neighbors of a center that belong to its measured neighborhood, by edit.
+
+        The draw depends on the study's seed, the center's rank and the ball alone.
+        """
+        seed = derive(self._seed, "neighbors", str(architecture.rank), ball.name)
+        found = (
+            self._space.sample_neighbors(architecture, ball.samples, seed)
+            if ball.samples
+            else self._space.neighbors(architecture)
+        )
+        return [(neighbor.edit, self.of_neighbor(neighbor)) for neighbor in found]
