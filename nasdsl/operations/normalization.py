@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from nasdsl.operations.expectation import divisible, expect
-from nasdsl.operations.operation import Cost, Operation, Parameter, Settings, TensorType
+from nasdsl.operations.expectation import described, divisible, expect
+from nasdsl.operations.operation import Cost, Operation, Parameter, Settings, ShapeError, TensorType
 from nasdsl.operations.resolve import SettingError, shown
 
 Types = tuple[TensorType, ...]
@@ -27,6 +27,11 @@ def _layernorm_shape(s: Settings, inputs: Types) -> TensorType:
 def _groupnorm_shape(s: Settings, inputs: Types) -> TensorType:
     expect("groupnorm", inputs[0], 3, 2, 1)
     divisible("groupnorm", "its input channels", inputs[0].channels, s["groups"], "groups")
+    if inputs[0].size == s["groups"]:
+        raise ShapeError(
+            f"groupnorm needs more than one value in a group, found {s['groups']} groups in "
+            f"{described(inputs[0])}"
+        )
     return inputs[0]
 
 
