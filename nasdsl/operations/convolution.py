@@ -123,7 +123,10 @@ def _separable_cost(s: Settings, inputs: Types, output: TensorType) -> Cost:
 def _factorized_shape(s: Settings, inputs: Types) -> TensorType:
     (x,) = inputs
     expect("factorized_reduction", x, 3)
-    divisible("factorized_reduction", "its output channels", s["channels"], 2, "two:")
+    if s["channels"] % 2:
+        raise ShapeError(
+            f"factorized_reduction needs an even number of output channels, found {s['channels']}"
+        )
     height, width = positions(x)
     if height % 2 or width % 2:
         raise ShapeError(

@@ -44,7 +44,7 @@ def slid(
     sizes = []
     for size in positions(type):
         if size + 2 * padding < reach:
-            wide = f" with dilation {dilation}" if dilation > 1 else ""
+            wide = f" and dilation {dilation}" if dilation > 1 else ""
             raise ShapeError(f"{name} with kernel {kernel}{wide} does not fit {described(type)}")
         sizes.append((size + 2 * padding - reach) // stride + 1)
     return tuple(sizes)

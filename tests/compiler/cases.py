@@ -48,6 +48,11 @@ WINDOW = {
 }
 EPS = st.sampled_from([1e-5, 1e-3])
 
+PLAIN = (
+    *("relu", "relu6", "elu", "gelu", "silu", "hswish", "hsigmoid", "sigmoid", "tanh", "softmax"),
+    "flatten",
+)
+
 USES: dict[str, tuple[st.SearchStrategy[tuple[TensorType, ...]], dict[str, Any]]] = {
     "identity": (_one(ANY | TOKENS), {}),
     "zero": (_one(ANY | TOKENS), {}),
@@ -71,24 +76,7 @@ USES: dict[str, tuple[st.SearchStrategy[tuple[TensorType, ...]], dict[str, Any]]
     "bn": (_one(ANY), {"affine": BOOLS, "eps": EPS, "momentum": st.sampled_from([0.1, 0.9])}),
     "layernorm": (_one(ANY), {"affine": BOOLS, "eps": EPS}),
     "groupnorm": (_one(ANY), {"groups": st.sampled_from([1, 2, 3]), "affine": BOOLS, "eps": EPS}),
-    **{
-        name: (_one(ANY), {})
-        for name in (
-            [
-                "relu",
-                "relu6",
-                "elu",
-                "gelu",
-                "silu",
-                "hswish",
-                "hsigmoid",
-                "sigmoid",
-                "tanh",
-                "softmax",
-                "flatten",
-            ]
-        )
-    },
+    **{name: (_one(ANY), {}) for name in PLAIN},
     "leaky_relu": (_one(ANY), {"slope": st.sampled_from([0.01, 0.2])}),
     "maxpool": (_one(PLACED), {"kernel": st.integers(1, 5), "stride": st.integers(1, 4)}),
     "avgpool": (_one(PLACED), {"kernel": st.integers(1, 5), "stride": st.integers(1, 4)}),
