@@ -104,7 +104,9 @@ class Builder:
         if value != 1:
             self.problems.append(
                 Diagnostic(
-                    "NAS011", f"language version {c[1]} is not known; write 'nas 1'", self.place(c[1])
+                    "NAS011",
+                    f"language version {c[1]} is not known; write 'nas 1'",
+                    self.place(c[1]),
                 )
             )
         return s.Version(self._span(c), 1)
@@ -114,9 +116,7 @@ class Builder:
         return s.SpaceName(self._span(c), self._ident(c[1]), doc)
 
     def input(self, c: list[Any]) -> s.Port:
-        return s.Port(
-            self._span(c), str(c[0]), self._ident(c[1]), self._parts(c, s.Dimension)
-        )
+        return s.Port(self._span(c), str(c[0]), self._ident(c[1]), self._parts(c, s.Dimension))
 
     output = input
 
@@ -136,9 +136,7 @@ class Builder:
         binding = s.Binding(
             self._span(c), self._ident(c[1]), self._parts(c, s.IndexVariable), c[-1], chosen
         )
-        return s.Let(
-            self._span(c), binding, self._parts(c, s.Parameter) if functional else None
-        )
+        return s.Let(self._span(c), binding, self._parts(c, s.Parameter) if functional else None)
 
     @staticmethod
     def _kind(part: _Part) -> type | None:
@@ -164,7 +162,9 @@ class Builder:
 
     @staticmethod
     def _wheres(c: list[Any]) -> bool:
-        return any(isinstance(p, _Part) and p.items and isinstance(p.items[0], s.Binding) for p in c)
+        return any(
+            isinstance(p, _Part) and p.items and isinstance(p.items[0], s.Binding) for p in c
+        )
 
     def block(self, c: list[Any]) -> s.Block:
         body = next(x for x in c if isinstance(x, s.Expr))
@@ -374,7 +374,10 @@ class Builder:
             head, tail = head.strip(), tail.strip()
             sign = terms.operators[max(at - 1, 0)]
             if at:
-                readings = (f"{texts[at - 1]} {sign} ({chain})", f"({texts[at - 1]} {sign} {head}) >> {tail}")
+                readings = (
+                    f"{texts[at - 1]} {sign} ({chain})",
+                    f"({texts[at - 1]} {sign} {head}) >> {tail}",
+                )
             else:
                 readings = (f"({chain}) {sign} {texts[1]}", f"{head} >> ({tail} {sign} {texts[1]})")
             self._mixed(terms, f"'{sign}' and '>>'", readings)

@@ -111,8 +111,10 @@ def _split(source: Source) -> tuple[list[tuple[int, int]], list[Diagnostic]]:
         leading = fresh and not text[line_start:at].strip()
         fresh = False
         word = match.group()
-        if kind == "word" and leading and (
-            word in STATEMENTS or (at == line_start and _misspelled(text, word, match.end()))
+        if (
+            kind == "word"
+            and leading
+            and (word in STATEMENTS or (at == line_start and _misspelled(text, word, match.end())))
         ):
             if opened and at == line_start:
                 problems.append(_unclosed(source, opened[-1]))
@@ -161,7 +163,9 @@ def _comments_off(text: str) -> str:
 def _unclosed(source: Source, bracket: tuple[str, int]) -> Diagnostic:
     mark, at = bracket
     return Diagnostic(
-        "NAS004", f"this '{mark}' is never closed; expected '{_CLOSING[mark]}'", Span(source, at, at + 1)
+        "NAS004",
+        f"this '{mark}' is never closed; expected '{_CLOSING[mark]}'",
+        Span(source, at, at + 1),
     )
 
 
@@ -204,7 +208,9 @@ def _explain(
         odd = _odd(source, at)
         if odd is not None:
             return _Found(odd)
-        word = re.compile(r"[A-Za-z_][A-Za-z_0-9]*|[0-9][A-Za-z_0-9.]*|<->|->|>>|\+\+|\.\.|[=<>!]=|//").match(text, at)
+        word = re.compile(
+            r"[A-Za-z_][A-Za-z_0-9]*|[0-9][A-Za-z_0-9.]*|<->|->|>>|\+\+|\.\.|[=<>!]=|//"
+        ).match(text, at)
         if word:
             place = Span(source, at, word.end())
     found = place.text
@@ -247,7 +253,9 @@ def _odd(source: Source, at: int) -> Diagnostic | None:
         message = f"'{number.group()}' is not a number; suffixes are k, M, G and T"
         return Diagnostic("NAS008", message, Span(source, at, number.end()))
     if character in ";":
-        return Diagnostic("NAS001", "statements need no ';'; leave it out", Span(source, at, at + 1))
+        return Diagnostic(
+            "NAS001", "statements need no ';'; leave it out", Span(source, at, at + 1)
+        )
     if not re.match(r"[\w(){}\[\]=<>+\-*/%^.,:|!]", character, re.ASCII):
         shown = character if character.isprintable() else f"U+{ord(character):04X}"
         return Diagnostic(

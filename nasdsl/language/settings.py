@@ -115,7 +115,9 @@ def read(
                 )
             )
             continue
-        rivals = [n for n in found if n == item.name or (item.group and items[n].group == item.group)]
+        rivals = [
+            n for n in found if n == item.name or (item.group and items[n].group == item.group)
+        ]
         if rivals:
             problems.append(
                 Diagnostic(
@@ -209,7 +211,11 @@ def _take(
     if wrong is None:
         values[option.name] = float(value) if option.kind == "float" else value
         return
-    label = f"'{item.name}'" if option.name in ("value", item.name) else f"'{item.name}', '{option.name}'"
+    label = (
+        f"'{item.name}'"
+        if option.name in ("value", item.name)
+        else f"'{item.name}', '{option.name}'"
+    )
     problems.append(Diagnostic("NAS407", f"{label}: {wrong}", span))
 
 

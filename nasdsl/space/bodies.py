@@ -1,0 +1,411 @@
+"""Cells and networks written as graphs: nodes are equations, worked out in an order that fits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nasdsl.diagnostics import Diagnostic, Note
+from nasdsl.language import syntax as s
+from nasdsl.operations.operation import TensorType
+from nasdsl.space.program import COMBINING
+from nasdsl.space.residual import (
+    POISON,
+    Copy,
+    Fail,
+    Key,
+    Known,
+    On,
+    Ret,
+    Scope as Named,
+    Step,
+    Then,
+)
+from nasdsl.space.values import EvaluationError, Scope, members, shown
+
+if TYPE_CHECKING:
+    from nasdsl.space.elaborate import Elaborator, Item
+
+Types = tuple[TensorType, ...]
+TensorName = tuple[str, Any]
+"""A tensor of a graph: its name and its index (``None`` where it has none)."""
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One node with its index worked out."""
+
+    name: TensorName
+    body: s.Expr
+    scope: Scope
+    at: s.Syntax
+
+    @property
+    def label(self) -> str:
+        """The node as it stands in paths: ``n[3]``."""
+        return written(self.name)
+
+
+def written(name: TensorName) -> str:
+    """A tensor's name as it is written."""
+    base, index = name
+    if index is None:
+        return base
+    inner = ",".join(map(shown, index)) if isinstance(index, tuple) else shown(index)
+    return f"{base}[{inner}]"
+
+
+def graph_body(
+    elaborator: Elaborator,
+    graph: s.Graph,
+    scope: Scope,
+    types: Types,
+    known: Known,
+    use: s.Syntax,
+) -> Step:
+    """The step of a cell's or network's graph on inputs of these types."""
+    lets = [let.binding for let in graph.lets]
+    return elaborator.bindings(
+        lets, scope, known, lambda env, k: _Body(elaborator, graph, env, types, use).step(k)
+    )
+
+
+class _Body:
+    """One graph under one scope."""
+
+    def __init__(
+        self, elaborator: Elaborator, graph: s.Graph, scope: Scope, types: Types, use: s.Syntax
+    ):
+        self.elaborator = elaborator
+        self.graph = graph
+        self.scope = scope
+        self.types = types
+        self.inputs = self._inputs(use)
+        self.equations = self._equations()
+        self.names = {n[0] for n in self.inputs} | {e.name[0] for e in self.equations}
+        self.known_names = set(self.inputs) | {e.name for e in self.equations}
+        if not graph.outputs:
+            raise EvaluationError("NAS108", "this graph has no 'output'", graph.span)
+        self.outputs = [Equation(("output", None), e, scope, e) for e in graph.outputs]
+        self.order = self._sorted()
+        self.last = self._last_uses()
+        self._memo: dict[Any, Step] = {}
+
+    # ---- names
+
+    def _inputs(self, use: s.Syntax) -> list[TensorName]:
+        names: list[TensorName] = []
+        for port in self.graph.inputs:
+            index = None
+            if port.number is not None:
+                value = self.elaborator.value(port.number, self.scope)
+                for v in members(value, port.span) if isinstance(value, tuple | range) else [value]:
+                    names.append((port.name.text, v))
+                continue
+            names.append((port.name.text, index))
+        if len(names) != len(self.types):
+            message = f"this takes {len(names)} input{'' if len(names) == 1 else 's'} ({', '.join(map(written, names))}), found {len(self.types)}"
+            raise EvaluationError(
+                "NAS223", message, use.span, Note("the inputs are declared here", self.graph.span)
+            )
+        return names
+
+    def _equations(self) -> list[Equation]:
+        found: list[Equation] = []
+        for node in self.graph.nodes:
+            if node.number is not None:
+                index = self.elaborator.value(node.number, self.scope)
+                found.append(Equation((node.name.text, index), node.body, self.scope, node))
+            elif node.indices:
+                for index, inner in self.elaborator.indexed(node.indices, self.scope):
+                    found.append(Equation((node.name.text, index), node.body, inner, node))
+            else:
+                found.append(Equation((node.name.text, None), node.body, self.scope, node))
+        seen: dict[TensorName, s.Syntax] = {}
+        for equation in found:
+            if equation.name in seen or equation.name in self.inputs:
+                notes = (
+                    (Note("the first stands here", seen[equation.name].span),)
+                    if equation.name in seen
+                    else ()
+                )
+                raise EvaluationError(
+                    "NAS102", f"'{equation.label}' is defined twice", equation.at.span, *notes
+                )
+            seen[equation.name] = equation.at
+        return found
+
+    def reference(self, expr: s.Expr, scope: Scope) -> list[TensorName] | None:
+        """The tensors that a name or indexed name stands for; none if it is no tensor."""
+        while isinstance(expr, s.Group):
+            expr = expr.inner
+        if isinstance(expr, s.Ref) and expr.name in self.names and expr.name not in scope.local:
+            if (expr.name, None) in self.known_names:
+                return [(expr.name, None)]
+            raise EvaluationError("NAS216", f"'{expr.name}' needs an index", expr.span)
+        if isinstance(expr, s.Item) and isinstance(expr.base, s.Ref):
+            base = expr.base.name
+            if base in self.names and base not in scope.local:
+                index = self.elaborator.value(expr.index, scope)
+                many = index if isinstance(index, tuple | range) else [index]
+                names = [(base, i) for i in many]
+                for name in names:
+                    if name not in self.known_names:
+                        have = sorted(
+                            (n for n in self.known_names if n[0] == base), key=lambda n: str(n[1])
+                        )
+                        raise EvaluationError(
+                            "NAS216",
+                            f"there is no '{written(name)}'; there are {', '.join(map(written, have))}",
+                            expr.span,
+                        )
+                return names
+        return None
+
+    # ---- order
+
+    def _reads(self, expr: s.Syntax, scope: Scope) -> set[TensorName]:
+        """Every tensor that an equation may read, whatever is decided."""
+        found: set[TensorName] = set()
+        if isinstance(expr, s.Expr):
+            names = self.reference(expr, scope)
+            if names is not None:
+                return set(names)
+        if isinstance(expr, s.Conditional):
+            found |= self._reads(expr.condition, scope)
+            try:
+                return found | self._reads(self.elaborator.taken(expr, scope), scope)
+            except EvaluationError:
+                return found | self._reads(expr.then, scope) | self._reads(expr.other, scope)
+        if isinstance(expr, s.Argument) and expr.clauses:
+            for inner in self._every(expr.clauses, scope):
+                found |= self._reads(expr.value, inner)
+            return found
+        for child in expr.children():
+            found |= self._reads(child, scope)
+        return found
+
+    def _every(self, clauses: tuple[s.Clause, ...], scope: Scope) -> list[Scope]:
+        """The scopes of a comprehension whatever is picked."""
+        scopes = [scope]
+        for clause in clauses:
+            source = clause.source
+            if isinstance(source, s.Pick | s.Some):
+                source = source.source
+            scopes = [
+                inner.bind(**{clause.variable.text: value})
+                for inner in scopes
+                for value in members(self.elaborator.value(source, inner), source.span)
+            ]
+        return scopes
+
+    def _sorted(self) -> list[Equation]:
+        waiting = {e.name: self._reads(e.body, e.scope) for e in self.equations}
+        self.reads = dict(waiting)
+        done = set(self.inputs)
+        order: list[Equation] = []
+        left = list(self.equations)
+        while left:
+            ready = next((e for e in left if waiting[e.name] <= done), None)
+            if ready is None:
+                self._cycle(left, waiting)
+            assert ready is not None
+            order.append(ready)
+            done.add(ready.name)
+            left.remove(ready)
+        return order
+
+    def _cycle(self, left: list[Equation], waiting: dict[TensorName, set[TensorName]]) -> None:
+        at = left[0]
+        path = [at.name]
+        pending = {e.name: e for e in left}
+        while True:
+            following = next(n for n in sorted(waiting[path[-1]], key=str) if n in pending)
+            if following in path:
+                loop = path[path.index(following) :]
+                break
+            path.append(following)
+        shown_loop = " needs ".join(written(n) for n in [*loop, loop[0]])
+        raise EvaluationError("NAS109", f"a cycle: {shown_loop}", pending[loop[0]].at.span)
+
+    def _last_uses(self) -> dict[TensorName, int]:
+        last: dict[TensorName, int] = {}
+        for position, equation in enumerate(self.order):
+            for name in self.reads[equation.name]:
+                last[name] = position
+        for output in self.outputs:
+            for name in self._reads(output.body, output.scope):
+                last[name] = len(self.order)
+        return last
+
+    # ---- steps
+
+    def step(self, known: Known) -> Step:
+        """All equations, then the output."""
+        if len(self.outputs) != 1:
+            raise EvaluationError(
+                "NAS229",
+                "a graph has one output; join several by concat or add",
+                self.outputs[1].at.span,
+            )
+        return self._from(0, tuple(self.inputs), self.types, known)
+
+    def _from(
+        self, position: int, live: tuple[TensorName, ...], types: Types, known: Known
+    ) -> Step:
+        key = (position, types, known)
+        found = self._memo.get(key)
+        if found is None:
+            found = self._continue(position, live, types, known)
+            self._memo[key] = found
+        return found
+
+    def _continue(
+        self, position: int, live: tuple[TensorName, ...], types: Types, known: Known
+    ) -> Step:
+        kept = [i for i, n in enumerate(live) if self.last.get(n, -1) >= position]
+        if len(kept) < len(live):
+            inner = self._from(
+                position, tuple(live[i] for i in kept), tuple(types[i] for i in kept), known
+            )
+            return On(tuple(kept), inner)
+        if position == len(self.order):
+            return self._tensor(self.outputs[0].body, self.scope, live, types, known)
+        equation = self.order[position]
+        first = Named(
+            equation.label, self._tensor(equation.body, equation.scope, live, types, known)
+        )
+        rest = {
+            k: self._from(position + 1, (*live, equation.name), (*types, k[0]), k[1])
+            for k in first.outcomes
+        }
+        return Then(first, rest, keep=True)
+
+    def _tensor(
+        self, expr: s.Expr, scope: Scope, live: tuple[TensorName, ...], types: Types, known: Known
+    ) -> Step:
+        """The step that gives the tensor of an expression. The frame is the live tensors."""
+        try:
+            return self._tensor_of(expr, scope, live, types, known)
+        except EvaluationError as error:
+            return self.elaborator.fail(error, known)
+
+    def _tensor_of(
+        self, expr: s.Expr, scope: Scope, live: tuple[TensorName, ...], types: Types, known: Known
+    ) -> Step:
+        names = self.reference(expr, scope)
+        if names is not None:
+            if len(names) != 1:
+                raise EvaluationError(
+                    "NAS230",
+                    f"expected one tensor, found {len(names)}; concat or add them",
+                    expr.span,
+                )
+            index = live.index(names[0])
+            return Ret(index, (types[index], known))
+        if isinstance(expr, s.Group):
+            return self._tensor_of(expr.inner, scope, live, types, known)
+        if isinstance(expr, s.Conditional):
+            return self._tensor_of(self.elaborator.taken(expr, scope), scope, live, types, known)
+        if isinstance(expr, s.Terms) and "-" not in expr.operators:
+            op = "concat" if "++" in expr.operators else "add"
+            arguments = [s.Argument(o.span, None, o) for o in expr.operands]
+            return self._operate(op, op, expr, arguments, scope, live, types, known)
+        if isinstance(expr, s.Call):
+            callee = expr.callee
+            while isinstance(callee, s.Group):
+                callee = callee.inner
+            if isinstance(callee, s.Ref) and callee.name in COMBINING and callee.name not in scope:
+                op = "add" if callee.name == "sum" else callee.name
+                label = self.elaborator.labels.get(id(callee), callee.name)
+                return self._operate(op, label, expr, expr.arguments, scope, live, types, known)
+            return self._applied(expr, scope, live, types, known)
+        raise EvaluationError(
+            "NAS231",
+            "expected a tensor: a node, an input, or a module applied to one, as conv(8, 3)(x)",
+            expr.span,
+        )
+
+    def _operate(
+        self,
+        op: str,
+        label: str,
+        at: s.Expr,
+        arguments: Sequence[s.Argument],
+        scope: Scope,
+        live: tuple[TensorName, ...],
+        types: Types,
+        known: Known,
+    ) -> Step:
+        def finish(items: list[Item], k: Known) -> Step:
+            def combined(indices: tuple[int, ...], frame: Types, kk: Known) -> Step:
+                if not indices:
+                    return (
+                        self.elaborator.zero(self.types[0], types, kk, at)
+                        if frame
+                        else self._nothing(at, kk)
+                    )
+                chosen = tuple(frame[i] for i in indices)
+                return self.elaborator.emit(op, {}, chosen, kk, at, label, indices)
+
+            return self._gather(items, live, types, k, combined)
+
+        return self.elaborator.expand(arguments, scope, known, finish)
+
+    def _nothing(self, at: s.Expr, known: Known) -> Step:
+        return Fail(Diagnostic("NAS220", "the sum of nothing has no shape here", at.span), known)
+
+    def _applied(
+        self, call: s.Call, scope: Scope, live: tuple[TensorName, ...], types: Types, known: Known
+    ) -> Step:
+        if not self.elaborator.is_module(call.callee, scope):
+            self.elaborator.value(call.callee, scope)
+            raise EvaluationError("NAS107", "expected a module here", call.callee.span)
+        if any(a.name is not None for a in call.arguments):
+            raise EvaluationError("NAS104", "inputs of a module have no names", call.span)
+
+        def finish(items: list[Item], k: Known) -> Step:
+            def applied(indices: tuple[int, ...], frame: Types, kk: Known) -> Step:
+                chosen = tuple(frame[i] for i in indices)
+                return On(indices, self.elaborator.apply(call.callee, scope, chosen, kk))
+
+            return self._gather(items, live, types, k, applied)
+
+        return self.elaborator.expand(call.arguments, scope, known, finish)
+
+    def _gather(
+        self,
+        items: list[Item],
+        live: tuple[TensorName, ...],
+        types: Types,
+        known: Known,
+        finish: Any,
+    ) -> Step:
+        """Work out tensors one after another, then go on with their places in the frame."""
+
+        def go(at: int, indices: tuple[int, ...], frame: Types, k: Known) -> Step:
+            while at < len(items):
+                item = items[at]
+                names = self.reference(item.expr, item.scope)
+                if names is None:
+                    break
+                indices += tuple(live.index(n) for n in names)
+                at += 1
+            else:
+                made: Step = finish(indices, frame, k)
+                return made
+            base = self._tensor(item.expr, item.scope, live, types, k)
+            step = base if len(frame) == len(types) else On(tuple(range(len(types))), base)
+            if item.label is not None:
+                step = Named(item.label, step)
+            rest: dict[Key, Step] = {}
+            for key in step.outcomes:
+                place = len(frame)
+                try:
+                    rest[key] = go(at + 1, (*indices, place), (*frame, key[0]), key[1])
+                except EvaluationError as error:
+                    rest[key] = self.elaborator.fail(error, key[1])
+            return Then(step, rest, keep=True)
+
+        return go(0, (), types, known)

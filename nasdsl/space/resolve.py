@@ -1,0 +1,495 @@
+"""From statements to a program: names, duplicates, arity, and what is missing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from nasdsl.diagnostics import Diagnostic, Note, Span, suggestion
+from nasdsl.language import syntax as s
+from nasdsl.language.parser import Tree
+from nasdsl.operations.operation import REQUIRED, Operation
+from nasdsl.operations.table import OPERATIONS
+from nasdsl.space.evaluate import FUNCTIONS
+from nasdsl.space.program import COMBINING, SPECIAL, Program, Template
+
+QUANTITIES = ("params", "macs", "declared_params", "count", "edges", "nodes", "depth")
+"""Names that a constraint may use beyond those of the text."""
+
+_DECLARED = re.compile(r"^\s*(?:let|block|choice|cell|op)\s+([A-Za-z_]\w*)", re.MULTILINE)
+
+
+def resolve(
+    tree: Tree, operations: Mapping[str, Operation] = OPERATIONS
+) -> tuple[Program, list[Diagnostic]]:
+    """The program of a text and what is wrong with its names.
+
+    Uses that are wrong are remembered in ``program.bad``, so that working out the program does
+    not tell them again.
+    """
+    return _Resolver(tree, operations).run()
+
+
+class _Resolver:
+    def __init__(self, tree: Tree, operations: Mapping[str, Operation]):
+        self.tree = tree
+        self.operations = operations
+        self.program = Program(tree.source)
+        self.problems: list[Diagnostic] = []
+        self.used: set[str] = set()
+
+    def run(self) -> tuple[Program, list[Diagnostic]]:
+        """Collect, then check every body."""
+        self._collect()
+        p = self.program
+        for let in p.lets.values():
+            self._binding(let.binding, set(), let.parameters)
+        for template in p.templates.values():
+            self._template(template)
+        if p.network is not None:
+            self._body(p.network.body, p.network.where, set())
+        for require in p.requires:
+            self._expr(require.condition, self._decision_names(), tensors=frozenset())
+        for port in (*p.input_ports, *p.output_ports):
+            for dimension in port.dimensions:
+                self._expr(dimension.size, set(), frozenset())
+        if p.neighborhood is not None:
+            for edit in p.neighborhood.edits:
+                self._edit_uses(edit)
+        self._unused()
+        return p, self.problems
+
+    # ---- collecting
+
+    def _problem(self, code: str, message: str, span: Span, *notes: Note) -> None:
+        self.problems.append(Diagnostic(code, message, span, notes=notes))
+
+    def _collect(self) -> None:
+        p = self.program
+        once: dict[str, s.Syntax] = {}
+        pieces = {id(d.span): d for d in self.tree.problems}
+        del pieces
+        read = [(st.span.start, st.span.end) for st in self.tree.statements]
+        lost = {
+            m.group(1)
+            for m in _DECLARED.finditer(self.tree.source.text)
+            if not any(a <= m.start(1) < b for a, b in read)
+        }
+        p.lost = frozenset(lost)
+        for st in self.tree.statements:
+            if isinstance(st, s.SpaceName):
+                if self._once(once, "space", st):
+                    p.name, p.doc = st.name.text, st.doc
+            elif isinstance(st, s.Port):
+                ports = p.input_ports if st.direction == "input" else p.output_ports
+                ports.append(st)
+            elif isinstance(st, s.Let):
+                self._declare(p.lets, st.name, st)
+            elif isinstance(st, s.Block | s.Choice | s.Cell | s.OperationDeclaration):
+                self._declare(p.templates, st.name, st)
+            elif isinstance(st, s.NetworkBody):
+                if self._once(once, "network", st):
+                    p.network = st
+            elif isinstance(st, s.Require):
+                p.requires.append(st)
+            elif isinstance(st, s.KeyTemplate):
+                if self._once(once, "key", st):
+                    p.key = st
+            elif isinstance(st, s.Neighborhood):
+                if self._once(once, "neighborhood", st):
+                    p.neighborhood = st
+            elif isinstance(st, s.Settings):
+                if self._once(once, st.block, st):
+                    p.settings[st.block] = st
+            elif isinstance(st, s.Objective) and self._once(once, st.block, st):
+                p.goals[st.block] = st
+        text = self.tree.source.text
+        start = Span(self.tree.source, 0, 0)
+        for word, present in (
+            ("input", p.input_ports),
+            ("output", p.output_ports),
+            ("network", p.network),
+        ):
+            begun = re.search(rf"^\s*{word}\b", text, re.MULTILINE)
+            if not present and not begun:
+                example = {"input": "input image[3, 32, 32]", "output": "output logits[10]"}.get(
+                    word, "network = conv(8, 3) >> global_avgpool >> linear(10)"
+                )
+                self._problem(
+                    "NAS105", f"the text has no '{word}'; write for example: {example}", start
+                )
+        if len(p.output_ports) > 1:
+            self._problem(
+                "NAS110",
+                "a space has one output",
+                p.output_ports[1].span,
+                Note("the first stands here", p.output_ports[0].span),
+            )
+
+    def _once(self, seen: dict[str, s.Syntax], word: str, st: s.Syntax) -> bool:
+        if word in seen:
+            self._problem(
+                "NAS110",
+                f"'{word}' stands here a second time",
+                st.span,
+                Note("the first stands here", seen[word].span),
+            )
+            return False
+        seen[word] = st
+        return True
+
+    def _declare(
+        self, table: dict[str, s.Let] | dict[str, Template], name: s.Ident, st: s.Statement
+    ) -> None:
+        p = self.program
+        other = p.lets.get(name.text) or p.templates.get(name.text)
+        if other is not None:
+            self._problem(
+                "NAS102",
+                f"'{name}' is declared twice",
+                name.span,
+                Note("the first declaration stands here", other.name.span),
+            )
+        else:
+            table[name.text] = st  # type: ignore[assignment]
+
+    # ---- bodies
+
+    def _parameters(self, parameters: Iterable[s.Parameter], names: set[str]) -> set[str]:
+        seen: dict[str, s.Parameter] = {}
+        for parameter in parameters:
+            if parameter.default is not None:
+                self._expr(parameter.default, names | set(seen), frozenset())
+            if parameter.name.text in seen:
+                self._problem(
+                    "NAS102", f"the parameter '{parameter.name}' stands twice", parameter.span
+                )
+            seen[parameter.name.text] = parameter
+        return set(seen)
+
+    def _template(self, template: Template) -> None:
+        names = self._parameters(template.parameters, set())
+        if isinstance(template, s.OperationDeclaration):
+            for expr in (template.params, template.macs):
+                if expr is not None:
+                    self._expr(expr, names | {"cin"}, frozenset())
+            return
+        if isinstance(template, s.Choice):
+            inner = self._wheres(template.where, names)
+            if template.recursion is not None:
+                self._expr(template.recursion, names, frozenset())
+            seen: dict[str, s.Ident] = {}
+            for alternative in template.alternatives:
+                if alternative.name.text in seen:
+                    self._problem(
+                        "NAS102",
+                        f"the alternative '{alternative.name}' stands twice",
+                        alternative.name.span,
+                        Note("the first stands here", seen[alternative.name.text].span),
+                    )
+                seen[alternative.name.text] = alternative.name
+                self._expr(alternative.body, inner, frozenset())
+                if alternative.guard is not None:
+                    self._expr(alternative.guard, inner, frozenset())
+            self._unbounded(template)
+        elif isinstance(template, s.Block):
+            self._expr(template.body, self._wheres(template.where, names), frozenset())
+            if template.name.text in self.program.deep(template.body) and not self._through_choice(
+                template
+            ):
+                self._problem(
+                    "NAS106",
+                    f"the block '{template.name}' uses itself; only a 'choice … recursion n' may",
+                    template.name.span,
+                )
+                self.program.bad |= {
+                    id(r)
+                    for r in template.body.walk()
+                    if isinstance(r, s.Ref) and r.name == template.name.text
+                }
+        else:
+            self._body(template.graph, template.where, names)
+        self._parameters_used(template, names)
+
+    def _through_choice(self, block: s.Block) -> bool:
+        """Whether a block comes back to itself only through a bounded choice."""
+        seen: set[str] = set()
+        todo = list(self.program.reads(block.name.text))
+        while todo:
+            name = todo.pop()
+            if name == block.name.text:
+                return False
+            found = self.program.templates.get(name)
+            if name in seen or (isinstance(found, s.Choice) and found.recursion is not None):
+                continue
+            seen.add(name)
+            todo.extend(self.program.reads(name))
+        return True
+
+    def _unbounded(self, choice: s.Choice) -> None:
+        if choice.recursion is None and choice.name.text in self.program.deep(choice):
+            back = [a for a in choice.alternatives if self.program.recursive(choice, a)]
+            if back:
+                self._problem(
+                    "NAS106",
+                    f"the alternative '{back[0].name}' leads back to '{choice.name}'; bound it: "
+                    f"choice {choice.name}(…) recursion 4 = …",
+                    back[0].name.span,
+                )
+                for a in back:
+                    self.program.bad |= {id(r) for r in a.body.walk() if isinstance(r, s.Ref)}
+
+    def _parameters_used(self, template: Template, names: set[str]) -> None:
+        if isinstance(template, s.OperationDeclaration):
+            return
+        read: set[str] = set()
+        for part in template.children():
+            if isinstance(part, s.Parameter):
+                if part.default is not None:
+                    read |= _names(part.default)
+            else:
+                read |= _names(part)
+        for parameter in template.parameters:
+            if parameter.name.text not in read:
+                self.problems.append(
+                    Diagnostic(
+                        "NAS503",
+                        f"the parameter '{parameter.name}' of '{template.name}' is never used",
+                        parameter.name.span,
+                        "warning",
+                    )
+                )
+
+    def _wheres(self, bindings: Iterable[s.Binding], names: set[str]) -> set[str]:
+        inner = set(names)
+        for binding in bindings:
+            self._binding(binding, inner)
+            inner.add(binding.name.text)
+        return inner
+
+    def _binding(
+        self, binding: s.Binding, names: set[str], parameters: tuple[s.Parameter, ...] | None = None
+    ) -> None:
+        inner = set(names) | self._parameters(parameters or (), names)
+        for index in binding.indices:
+            self._expr(index.source, inner, frozenset())
+            inner.add(index.name.text)
+        self._expr(binding.source, inner, frozenset())
+
+    def _body(self, body: s.Expr | s.Graph, where: tuple[s.Binding, ...], names: set[str]) -> None:
+        inner = self._wheres(where, names)
+        if isinstance(body, s.Expr):
+            self._expr(body, inner, frozenset())
+            return
+        for let in body.lets:
+            self._binding(let.binding, inner)
+            inner.add(let.name.text)
+        tensors = frozenset(
+            {port.name.text for port in body.inputs} | {node.name.text for node in body.nodes}
+        )
+        for port in body.inputs:
+            if port.number is not None:
+                self._expr(port.number, inner, frozenset())
+        for node in body.nodes:
+            local = set(inner)
+            for index in node.indices:
+                self._expr(index.source, local, frozenset())
+                local.add(index.name.text)
+            if node.number is not None:
+                self._expr(node.number, inner, frozenset())
+            self._expr(node.body, local, tensors)
+        for output in body.outputs:
+            self._expr(output, inner, tensors)
+        read = set().union(
+            *(_names(part) for part in (*(n.body for n in body.nodes), *body.outputs))
+        )
+        for node in body.nodes:
+            if node.name.text not in read:
+                self.problems.append(
+                    Diagnostic(
+                        "NAS504", f"the node '{node.name}' is never used", node.name.span, "warning"
+                    )
+                )
+
+    def _decision_names(self) -> set[str]:
+        """What a constraint may name: values chosen anywhere, alternatives, cells."""
+        names = set(QUANTITIES)
+        for st in self.tree.statements:
+            for part in st.walk():
+                if isinstance(part, s.Binding | s.Alternative | s.Cell | s.Choice):
+                    names.add(part.name.text)
+        return names
+
+    # ---- expressions
+
+    def _expr(self, expr: s.Syntax, names: set[str], tensors: frozenset[str]) -> None:
+        if isinstance(expr, s.Ref):
+            self._ref(expr, names, tensors)
+            return
+        if isinstance(expr, s.Argument | s.Collection) and expr.clauses:
+            inner = set(names)
+            for clause in expr.clauses:
+                self._expr(clause.source, inner, tensors)
+                inner.add(clause.variable.text)
+                if clause.condition is not None:
+                    self._expr(clause.condition, inner, tensors)
+            self._expr(expr.value if isinstance(expr, s.Argument) else expr.item, inner, tensors)
+            return
+        if isinstance(expr, s.Call):
+            self._call(expr, names, tensors)
+        for child in expr.children():
+            if isinstance(expr, s.Call) and isinstance(child, s.Argument):
+                self._argument(expr, child, names, tensors)
+            else:
+                self._expr(child, names, tensors)
+
+    def _argument(
+        self, call: s.Call, argument: s.Argument, names: set[str], tensors: frozenset[str]
+    ) -> None:
+        """A word given to a setting of an operation that takes words is no name."""
+        if (
+            isinstance(call.callee, s.Ref)
+            and isinstance(argument.value, s.Ref)
+            and argument.value.name not in names
+            and argument.value.name not in self.program.lets
+        ):
+            operation = self.operations.get(call.callee.name)
+            if operation is not None and call.callee.name not in self.program.templates:
+                parameter = None
+                if argument.name is not None:
+                    parameter = next(
+                        (p for p in operation.parameters if p.name == argument.name.text), None
+                    )
+                else:
+                    at = call.arguments.index(argument)
+                    parameter = operation.parameters[at] if at < len(operation.parameters) else None
+                if parameter is not None and parameter.kind == "name":
+                    return
+        self._expr(argument, names, tensors)
+
+    def _ref(self, ref: s.Ref, names: set[str], tensors: frozenset[str]) -> None:
+        name = ref.name
+        self.used.add(name)
+        p = self.program
+        if (
+            name in names
+            or name in tensors
+            or name in p.lets
+            or name in p.templates
+            or name in self.operations
+            or name in SPECIAL
+            or name in FUNCTIONS
+            or name in ("sum", "cin")
+        ):
+            return
+        p.bad.add(id(ref))
+        if name in p.lost:
+            return
+        known = [*names, *tensors, *p.lets, *p.templates, *self.operations, *SPECIAL, "sum", "cin"]
+        self._problem("NAS101", f"unknown name '{name}'{suggestion(name, known)}", ref.span)
+
+    def _call(self, call: s.Call, names: set[str], tensors: frozenset[str]) -> None:
+        if not isinstance(call.callee, s.Ref) or call.callee.name in names:
+            return
+        name = call.callee.name
+        template = self.program.templates.get(name)
+        let = self.program.lets.get(name)
+        if template is not None:
+            required = [q.name.text for q in template.parameters if q.default is None]
+            known = [q.name.text for q in template.parameters]
+        elif let is not None and let.parameters is not None:
+            required = [q.name.text for q in let.parameters if q.default is None]
+            known = [q.name.text for q in let.parameters]
+        elif name in self.operations and name not in COMBINING and let is None:
+            if tensors and any(_names(a) & tensors for a in call.arguments):
+                return
+            parameters = self.operations[name].parameters
+            required = [q.name for q in parameters if q.default is REQUIRED]
+            known = [q.name for q in parameters]
+        else:
+            return
+        positional = [a for a in call.arguments if a.name is None]
+        wrong = len(self.problems)
+        if len(positional) > len(known) and not any(a.clauses for a in call.arguments):
+            takes = (
+                f"{len(known)} value{'' if len(known) == 1 else 's'} ({', '.join(known)})"
+                if known
+                else "no values"
+            )
+            self._problem(
+                "NAS103",
+                f"'{name}' takes {takes}, found {len(call.arguments)}",
+                positional[len(known)].span,
+                *self._declared(name),
+            )
+        given = set(known[: len(positional)])
+        for argument in call.arguments:
+            if argument.name is None:
+                continue
+            word = argument.name.text
+            if word not in known:
+                takes = f"; it takes {', '.join(known)}" if known else "; it takes none"
+                self._problem(
+                    "NAS104",
+                    f"'{name}' has no parameter '{word}'{suggestion(word, known) or takes}",
+                    argument.name.span,
+                    *self._declared(name),
+                )
+            elif word in given:
+                self._problem("NAS104", f"'{word}' of '{name}' is given twice", argument.span)
+            given.add(word)
+        missing = [r for r in required if r not in given]
+        if missing and wrong == len(self.problems):
+            listed = " and ".join(f"'{m}'" for m in missing)
+            self._problem(
+                "NAS103", f"'{name}' needs a value for {listed}", call.span, *self._declared(name)
+            )
+        if wrong < len(self.problems):
+            self.program.bad.add(id(call))
+
+    def _declared(self, name: str) -> tuple[Note, ...]:
+        found = self.program.templates.get(name) or self.program.lets.get(name)
+        return (Note(f"'{name}' is declared here", found.name.span),) if found else ()
+
+    # ---- what is never used
+
+    def _edit_uses(self, edit: s.Edit) -> None:
+        for part in edit.walk():
+            if isinstance(part, s.Ident):
+                self.used.add(part.text)
+
+    def _unused(self) -> None:
+        p = self.program
+        reached: set[str] = set()
+        if p.network is None:
+            return
+        todo = list(_names(p.network))
+        for require in p.requires:
+            todo += _names(require.condition)
+        for port in (*p.input_ports, *p.output_ports):
+            for dimension in port.dimensions:
+                todo += _names(dimension.size)
+        while todo:
+            name = todo.pop()
+            if name not in reached:
+                reached.add(name)
+                todo += p.reads(name)
+        for name, template in p.templates.items():
+            if name not in reached:
+                self.problems.append(
+                    Diagnostic(
+                        "NAS501",
+                        f"'{name}' is never used in the network",
+                        template.name.span,
+                        "warning",
+                    )
+                )
+        for name, let in p.lets.items():
+            if name not in reached:
+                self.problems.append(
+                    Diagnostic("NAS502", f"'{name}' is never used", let.name.span, "warning")
+                )
+
+
+def _names(part: s.Syntax) -> set[str]:
+    return {r.name for r in part.walk() if isinstance(r, s.Ref)}

@@ -1,0 +1,205 @@
+"""The whole program as one step: global choices, then the network with its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from nasdsl.diagnostics import Diagnostic, Note, order
+from nasdsl.language import syntax as s
+from nasdsl.operations.operation import Operation, TensorType
+from nasdsl.space.bodies import graph_body
+from nasdsl.space.cells import Mismatch, together
+from nasdsl.space.elaborate import Elaborator, TooLarge
+from nasdsl.space.failures import failures
+from nasdsl.space.program import Program
+from nasdsl.space.residual import (
+    POISON,
+    Fail,
+    Known,
+    Step,
+    Then,
+    Whole,
+)
+from nasdsl.space.values import EvaluationError, Family, Scope, shown, whole
+
+
+@dataclass(frozen=True)
+class Elaborated:
+    """A program worked out: its step, the types at its ends, and what is wrong."""
+
+    step: Step | None
+    inputs: tuple[TensorType, ...]
+    output: TensorType | None
+    problems: tuple[Diagnostic, ...]
+
+
+def elaborate(program: Program, operations: Mapping[str, Operation] | None = None) -> Elaborated:
+    """Work out a program. Never raises for a mistake in the text."""
+    elaborator = Elaborator(program, operations)
+    problems: list[Diagnostic] = []
+    inputs: list[TensorType] = []
+    outputs: list[TensorType] = []
+    for ports, found in ((program.input_ports, inputs), (program.output_ports, outputs)):
+        for port in ports:
+            try:
+                found.append(_type(elaborator, port))
+            except EvaluationError as error:
+                problems.append(error.diagnostic)
+    ready = program.network is not None and inputs and outputs and not problems
+    if not ready:
+        named = tuple(p for p in problems if p.code)
+        return Elaborated(None, tuple(inputs), outputs[0] if outputs else None, named)
+    try:
+        step = _Root(elaborator, tuple(inputs), outputs[0]).step()
+    except TooLarge as error:
+        return Elaborated(None, tuple(inputs), outputs[0], (*problems, error.diagnostic))
+    except RecursionError:
+        assert program.network is not None
+        deep = Diagnostic("NAS005", "this network is nested too deep", program.network.span)
+        return Elaborated(None, tuple(inputs), outputs[0], (*problems, deep))
+    if step.broken:
+        problems += failures(step)
+    named = tuple(order(p for p in problems if p.code))
+    return Elaborated(step, tuple(inputs), outputs[0], named)
+
+
+def _type(elaborator: Elaborator, port: s.Port) -> TensorType:
+    sizes = []
+    for dimension in port.dimensions:
+        size = whole(elaborator.value(dimension.size, Scope()), dimension.span, "a dimension")
+        if not 1 <= size < 2**31:
+            raise EvaluationError(
+                "NAS232", f"a dimension is at least 1 and below 2^31, found {size}", dimension.span
+            )
+        sizes.append(size)
+    if len(sizes) > 3:
+        raise EvaluationError(
+            "NAS233", f"a tensor has one to three dimensions, found {len(sizes)}", port.span
+        )
+    return TensorType(tuple(sizes))
+
+
+class _Root:
+    def __init__(self, elaborator: Elaborator, inputs: tuple[TensorType, ...], output: TensorType):
+        self.elaborator = elaborator
+        self.program = elaborator.program
+        self.inputs = inputs
+        self.output = output
+        self.lets = self.program.choices_of_space()
+
+    def step(self) -> Step:
+        """The choices of the whole space in order of the text, then the network."""
+        return self._global(0, {})
+
+    def _global(self, at: int, decided: dict[str, Any]) -> Step:
+        if at == len(self.lets):
+            return self._network(Scope(decided))
+        binding = self.lets[at].binding
+        name = binding.name.text
+        outer = Scope(decided)
+
+        def after(value: Any) -> Step:
+            return self._global(at + 1, {**decided, name: value})
+
+        nothing: Known = frozenset()
+        try:
+            if not binding.indices:
+                return self.elaborator.branch(name, binding, outer, nothing, after)
+            indexed = list(self.elaborator.indexed(binding.indices, outer))
+
+            def family(i: int, chosen: tuple[tuple[Any, Any], ...]) -> Step:
+                if i == len(indexed):
+                    return after(Family(name, chosen))
+                index, inner = indexed[i]
+                written = ",".join(map(shown, index)) if isinstance(index, tuple) else shown(index)
+                return self.elaborator.branch(
+                    f"{name}[{written}]",
+                    binding,
+                    inner,
+                    nothing,
+                    lambda v: family(i + 1, (*chosen, (index, v))),
+                )
+
+            return family(0, ())
+        except EvaluationError as error:
+            return self._broken(error.diagnostic)
+
+    def _broken(self, diagnostic: Diagnostic) -> Step:
+        return Whole(Fail(diagnostic, frozenset()), ())
+
+    def _network(self, scope: Scope) -> Step:
+        network = self.program.network
+        assert network is not None
+
+        def body(env: Scope, known: Known) -> Step:
+            if isinstance(network.body, s.Graph):
+                graph = network.body
+                made = graph_body(self.elaborator, graph, env, self.inputs, known, graph)
+            else:
+                made = self.elaborator.apply(network.body, env, self.inputs, known)
+            return self._whole(self._checked(made))
+
+        return self.elaborator.bindings(network.where, scope, frozenset(), body)
+
+    def _checked(self, made: Step) -> Step:
+        """The network with its output held against the declared one."""
+        port = self.program.output_ports[0]
+        wrong = [k for k in made.outcomes if k[0] not in (POISON, self.output)]
+        if not wrong:
+            return made
+        network = self.program.network
+        assert network is not None
+        end: s.Syntax = network.body
+        if isinstance(end, s.Graph):
+            end = end.outputs[0]
+        elif isinstance(end, s.Chain):
+            end = end.parts[-1]
+        rest: dict[Any, Step] = {}
+        for key in made.outcomes:
+            if key in wrong:
+                diagnostic = Diagnostic(
+                    "NAS307",
+                    f"the network ends in {key[0]}, and the declared output is "
+                    f"{port.name}{self.output}",
+                    end.span,
+                    notes=(Note("the output is declared here", port.span),),
+                )
+                rest[key] = Fail(diagnostic, key[1])
+            else:
+                from nasdsl.space.residual import Ret
+
+                rest[key] = Ret(0, key)
+        return Then(made, rest, keep=False)
+
+    def _whole(self, body: Step) -> Step:
+        cells = []
+        for name, bodies in self.elaborator.observed.items():
+            met = {sig for key in body.outcomes for cell, sig, _ in key[1] if cell == name}
+            mine = {sig: step for sig, step in bodies.items() if sig in met}
+            if not mine:
+                continue
+            try:
+                cells.append(together(name, mine))
+            except Mismatch:
+                cell = self.program.templates[name]
+                return self._broken(
+                    Diagnostic(
+                        "NAS308",
+                        f"the uses of the cell '{name}' differ in what there is to decide; "
+                        "a cell is one design, so its arguments must not change its places",
+                        cell.name.span,
+                        notes=(Note("make it a block where each use is to decide for itself"),),
+                    )
+                )
+        declared = list(self.program.templates)
+        cells.sort(key=lambda c: declared.index(c.name))
+        return Whole(body, cells)
+
+
+def located(diagnostic: Diagnostic, assignment: str) -> Diagnostic:
+    """A diagnostic with the assignment under which it comes about."""
+    if not assignment:
+        return diagnostic
+    return replace(diagnostic, notes=(*diagnostic.notes, Note(f"for example with {assignment}")))

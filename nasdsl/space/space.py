@@ -1,0 +1,441 @@
+"""A space of architectures: exact count, ranks, uniform samples, and their networks."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nasdsl.diagnostics import Diagnostic, DiagnosticError, problem, suggestion
+from nasdsl.graph.fingerprint import fingerprint
+from nasdsl.graph.live import live
+from nasdsl.graph.network import INPUT, Network, Node
+from nasdsl.operations.operation import Operation, TensorType
+from nasdsl.operations.table import OPERATIONS
+from nasdsl.seeding import generator
+from nasdsl.space.program import Program
+from nasdsl.space.residual import (
+    DONE,
+    Branch,
+    Emit,
+    Key,
+    Missing,
+    Reading,
+    Step,
+    rank_of,
+    run,
+    unrank,
+)
+from nasdsl.space.values import shown
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+Value = str | int | float | bool | tuple[Any, ...]
+
+
+class Space:
+    """All architectures that a program declares.
+
+    ``space[rank]`` and :meth:`rank` are inverse to each other; ranks run from 0 to
+    ``size - 1`` in the order of the text, whatever the constraints say.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        step: Step,
+        inputs: tuple[TensorType, ...],
+        output: TensorType,
+        warnings: tuple[Diagnostic, ...] = (),
+        operations: Mapping[str, Operation] | None = None,
+    ):
+        self.program = program
+        self.step = step
+        self.inputs = inputs
+        self.output = output
+        self.warnings = warnings
+        self.operations = operations or OPERATIONS
+
+    @property
+    def name(self) -> str:
+        """The space's name."""
+        return self.program.name
+
+    @property
+    def doc(self) -> str:
+        """What the text says the space is."""
+        return self.program.doc
+
+    @property
+    def text(self) -> str:
+        """The text it was declared by."""
+        return self.program.source.text
+
+    @property
+    def source_name(self) -> str:
+        """Where the text came from."""
+        return self.program.source.name
+
+    @property
+    def input(self) -> TensorType:
+        """The type of the (first) input."""
+        return self.inputs[0]
+
+    @cached_property
+    def size(self) -> int:
+        """The number of architectures, exact."""
+        return self.step.outcomes.get(DONE, 0)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __repr__(self) -> str:
+        return f"<space {self.name}: {self.size:,} architectures>"
+
+    # ---- ranks
+
+    def __getitem__(self, rank: int) -> Architecture:
+        if not isinstance(rank, int) or isinstance(rank, bool):
+            raise TypeError(f"a rank is a whole number, not {type(rank).__name__}")
+        if rank < 0:
+            rank += self.size
+        if not 0 <= rank < self.size:
+            raise IndexError(f"ranks of {self.name} run from 0 to {self.size - 1}")
+        decided: dict[str, Any] = {}
+        unrank(self.step, {DONE: 1}, rank, decided)
+        return Architecture(self, decided, rank)
+
+    def __iter__(self) -> Iterator[Architecture]:
+        return (self[rank] for rank in range(self.size))
+
+    def __contains__(self, architecture: object) -> bool:
+        if not isinstance(architecture, Architecture):
+            return False
+        try:
+            self.rank(architecture)
+        except DiagnosticError:
+            return False
+        return True
+
+    def rank(self, architecture: Architecture | Mapping[str, Any]) -> int:
+        """The rank of an architecture or of its decisions.
+
+        Raises :class:`~nasdsl.diagnostics.DiagnosticError` where they are not of this space.
+        """
+        if isinstance(architecture, Architecture) and architecture.space is self:
+            return architecture.rank
+        decisions = (
+            architecture.decisions if isinstance(architecture, Architecture) else architecture
+        )
+        return self.architecture(decisions).rank
+
+    def architecture(self, decisions: Mapping[str, Any]) -> Architecture:
+        """The architecture with these decisions, checked.
+
+        Lists stand for sets, as JSON has it. Raises
+        :class:`~nasdsl.diagnostics.DiagnosticError` for a missing, unknown or impossible one.
+        """
+        given = {name: _frozen(value) for name, value in decisions.items()}
+        try:
+            recorder = _Recorder(given)
+            run(self.step, self._handles, recorder)
+            reading = Reading(given, recorder.cells, set())
+            _, rank = rank_of(self.step, {DONE: 1}, reading)
+        except Missing as error:
+            options = ", ".join(shown(o) for o in error.options[:12])
+            if error.value is None:
+                raise problem(
+                    "NAS311", f"the decision '{error.name}' is missing; one of {options}"
+                ) from None
+            message = f"'{error.name}' cannot be {shown(error.value)}; one of {options}"
+            raise problem("NAS312", message) from None
+        extra = [n for n in given if n not in recorder.decided]
+        if extra:
+            known = list(recorder.decided)
+            raise problem(
+                "NAS313",
+                f"there is no decision '{extra[0]}' here{suggestion(extra[0], known)}",
+            )
+        made = self[rank]
+        return made
+
+    @property
+    def _handles(self) -> tuple[str, ...]:
+        return tuple(p.name.text for p in self.program.input_ports)
+
+    # ---- samples
+
+    def draw(self, *keys: Any) -> int:
+        """A uniform rank derived from keys."""
+        return generator("sample", self.name, *keys).randrange(self.size)
+
+    # ---- networks
+
+    def written(self, decisions: Mapping[str, Any]) -> tuple[list[Node], str]:
+        """The operations of an architecture as written, and the id of the result."""
+        builder = _Builder(decisions, self)
+        _, handle = run(self.step, self._handles, builder)
+        return builder.nodes, handle
+
+    # ---- finding
+
+    def find(self, text: str) -> Architecture:
+        """An architecture by rank (``7712`` or ``#7712``), key, or a JSON file.
+
+        Raises :class:`~nasdsl.diagnostics.DiagnosticError` where nothing of the kind is there.
+        """
+        digits = re.fullmatch(r"(?:[A-Za-z_]\w*)?#?([0-9]+)", text.strip())
+        if digits and (text.strip().isdigit() or "#" in text):
+            rank = int(digits.group(1))
+            if rank >= self.size:
+                raise problem(
+                    "NAS314",
+                    f"rank {rank} is outside '{self.name}', whose ranks run from 0 to {self.size - 1}",
+                )
+            return self[rank]
+        path = Path(text)
+        if text.endswith(".json") or path.is_file():
+            return self.from_json(_read_json(path))
+        if self.program.key is not None:
+            return self.by_key(text)
+        raise problem(
+            "NAS315",
+            f"'{text}' is no rank and no JSON file, and '{self.name}' declares no keys",
+        )
+
+    def from_json(self, data: Any) -> Architecture:
+        """An architecture from what :meth:`Architecture.to_json` gives, or from its parts."""
+        if isinstance(data, Mapping) and isinstance(data.get("decisions"), Mapping):
+            return self.architecture(data["decisions"])
+        if isinstance(data, Mapping) and isinstance(data.get("rank"), int):
+            return self.find(str(data["rank"]))
+        if isinstance(data, Mapping) and data and all(isinstance(k, str) for k in data):
+            return self.architecture(data)
+        raise problem("NAS316", "expected a JSON object with 'decisions' or 'rank'")
+
+    # ---- keys
+
+    @cached_property
+    def template(self) -> tuple[tuple[str, str], ...]:
+        """The key template in parts: (text before, decision)."""
+        if self.program.key is None:
+            return ()
+        parts = re.split(r"\{([^{}]*)\}", self.program.key.template.value)
+        return tuple(zip(parts[::2], [*parts[1::2], ""], strict=True))
+
+    def key_of(self, decisions: Mapping[str, Any]) -> str | None:
+        """The key of an architecture, where the space declares keys."""
+        if not self.template:
+            return None
+        out = []
+        for before, name in self.template:
+            out.append(before)
+            if name:
+                out.append(shown(decisions[self._named(name, decisions)]))
+        return "".join(out)
+
+    def _named(self, name: str, decisions: Mapping[str, Any]) -> str:
+        if name in decisions:
+            return name
+        found = [d for d in decisions if d.endswith("." + name)]
+        if len(found) == 1:
+            return found[0]
+        span = self.program.key.span if self.program.key else None
+        what = "names no decision" if not found else f"could be {' or '.join(found)}"
+        raise problem(
+            "NAS111", f"'{{{name}}}' in the key {what}{suggestion(name, decisions)}", span
+        )
+
+    def by_key(self, key: str) -> Architecture:
+        """The architecture of a key."""
+        first = self[0].decisions
+        pattern, names = "", []
+        for before, name in self.template:
+            pattern += re.escape(before)
+            if name:
+                pattern += "(.+?)"
+                names.append(name)
+        match = re.fullmatch(pattern, key)
+        if match is None:
+            raise problem(
+                "NAS317", f"'{key}' does not fit the keys of '{self.name}', as {self.key_of(first)}"
+            )
+        decisions = {
+            self._named(n, first): _parsed(v, first[self._named(n, first)])
+            for n, v in zip(names, match.groups(), strict=True)
+        }
+        missing = {n: v for n, v in first.items() if n not in decisions}
+        return self.architecture({**missing, **decisions})
+
+
+class Architecture:
+    """One value for each decision of a space. Immutable; equal if space and decisions are."""
+
+    def __init__(self, space: Space, decisions: Mapping[str, Any], rank: int):
+        self.space = space
+        self.decisions: Mapping[str, Any] = decisions
+        self.rank = rank
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Architecture)
+            and self.rank == other.rank
+            and (self.space is other.space or self.space.text == other.space.text)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.space.name, self.rank))
+
+    def __repr__(self) -> str:
+        return f"<{self.space.name}#{self.rank}>"
+
+    @cached_property
+    def written(self) -> tuple[list[Node], str]:
+        """The operations as written, dead parts included, and the id of the result."""
+        return self.space.written(self.decisions)
+
+    @cached_property
+    def network(self) -> Network:
+        """The live network: types and costs worked out, dead parts gone."""
+        nodes, output = self.written
+        return live(nodes, (output,), self.space.name, self.space.operations)
+
+    @property
+    def graph(self) -> nx.MultiDiGraph[str]:
+        """The live network as a networkx graph (see ``Network.to_networkx``)."""
+        return self.network.to_networkx()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The digest of the canonical live network: equal means the same function."""
+        return fingerprint(self.network, self.space.operations)
+
+    @property
+    def params(self) -> int:
+        """Learned parameters of the live network."""
+        return self.network.params
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one sample in the live network (1 MAC = 2 FLOPs)."""
+        return self.network.macs
+
+    @property
+    def declared_params(self) -> int:
+        """Learned parameters of everything written, dead parts included."""
+        return sum(node.cost.params for node in self.written[0])
+
+    @property
+    def declared_macs(self) -> int:
+        """Multiply-accumulates of everything written, dead parts included."""
+        return sum(node.cost.macs for node in self.written[0])
+
+    @cached_property
+    def key(self) -> str | None:
+        """The name that the space's key template gives it."""
+        return self.space.key_of(self.decisions)
+
+    def to_json(self) -> dict[str, Any]:
+        """The architecture as plain data; ``space.from_json`` reads it back."""
+        return {
+            "space": self.space.name,
+            "rank": self.rank,
+            "decisions": {n: _plain(v) for n, v in self.decisions.items()},
+            "key": self.key,
+            "fingerprint": self.fingerprint,
+            "params": self.params,
+            "macs": self.macs,
+        }
+
+
+class _Recorder:
+    """Follows decisions without building anything."""
+
+    def __init__(self, decisions: Mapping[str, Any]):
+        self.decisions = decisions
+        self.decided: dict[str, Any] = {}
+        self.cells: dict[tuple[str, Any], Key] = {}
+
+    def emit(self, step: Emit, operands: tuple[str, ...], name: str) -> str:
+        return name
+
+    def decide(self, name: str, branch: Branch) -> Any:
+        if name not in self.decisions:
+            raise Missing(name, tuple(branch.options))
+        value = self.decisions[name]
+        try:
+            known = value in branch.options
+        except TypeError:
+            known = False
+        if not known or isinstance(value, bool):
+            raise Missing(name, tuple(branch.options), value)
+        self.decided[name] = value
+        return value
+
+    def saw(self, cell: str, signature: Any, outcome: Key) -> None:
+        self.cells[cell, signature] = outcome
+
+
+class _Builder(_Recorder):
+    """Collects the operations of one architecture."""
+
+    def __init__(self, decisions: Mapping[str, Any], space: Space):
+        super().__init__(decisions)
+        self.nodes = [
+            Node(h, INPUT, {}, (), t) for h, t in zip(space._handles, space.inputs, strict=True)
+        ]
+        self._names = set(space._handles)
+
+    def emit(self, step: Emit, operands: tuple[str, ...], name: str) -> str:
+        if name in self._names:
+            number = 2
+            while f"{name}~{number}" in self._names:
+                number += 1
+            name = f"{name}~{number}"
+        self._names.add(name)
+        self.nodes.append(
+            Node(name, step.op, step.settings, operands, step.type, step.cost, step.span)
+        )
+        return name
+
+    def decide(self, name: str, branch: Branch) -> Any:
+        return self.decisions[name]
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(v) for v in value) if isinstance(value, list | tuple) else value
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(v) for v in value] if isinstance(value, tuple) else value
+
+
+def _parsed(text: str, like: Any) -> Any:
+    if isinstance(like, str):
+        return text
+    try:
+        return _frozen(json.loads(text.replace("{", "[").replace("}", "]")))
+    except json.JSONDecodeError:
+        return text
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise problem("NAS901", f"there is no file '{path}'") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise problem("NAS902", f"'{path}' cannot be read: {error}") from None
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise problem("NAS903", f"'{path}' is no JSON: {error}") from None
+
+
+def raise_errors(diagnostics: list[Diagnostic]) -> None:
+    """Raise if any diagnostic is an error."""
+    wrong = [d for d in diagnostics if d.severity == "error"]
+    if wrong:
+        raise DiagnosticError(wrong)
