@@ -40,6 +40,9 @@ def _restore(
     plain = rebuild(body, imports)
     module = CompiledNetwork(plain, plain.graph, class_name=type(plain).__name__)
     module.meta.update(meta)
+    for inside in module.modules():
+        if type(inside) is nn.Module:  # a group, which torch made anew
+            inside.training = module.training
     return module
 
 

@@ -85,28 +85,26 @@ def plan(network: Network) -> Plan:
     paths = names.module_paths(
         id for id, recipe in recipes.items() if not isinstance(recipe, Function)
     )
+    # Inputs come first, so that no result takes the name of an argument that is still to come.
     arguments = names.arguments(node.id for node in network.inputs)
-    results: dict[str, fx.Node] = {}
+    results: dict[str, fx.Node] = {
+        id: graph.create_node("placeholder", name, name=name) for id, name in arguments.items()
+    }
     places: dict[str, Place] = {}
     modules: dict[str, Module | Foreign] = {}
     owners: dict[str, Node] = {}
     for node in network.nodes:
-        if node.op == INPUT:
-            result = graph.create_node("placeholder", arguments[node.id], name=arguments[node.id])
-        else:
-            operands = tuple(results[operand] for operand in node.inputs)
+        if node.op != INPUT:
             recipe = recipes[node.id]
+            operands = tuple(results[operand] for operand in node.inputs)
+            name = names.label(node.id)
             if isinstance(recipe, Function):
-                result = recipe.emit(_caller(graph, names.label(node.id)), operands)
+                results[node.id] = recipe.emit(_caller(graph, name), operands)
             else:
                 path = paths[node.id]
-                result = graph.create_node(
-                    "call_module", path, operands, {}, name=names.label(node.id)
-                )
-                modules[path] = recipe
-                owners[path] = node
-        results[node.id] = result
-        places[node.id] = Place(result.name, paths.get(node.id))
+                modules[path], owners[path] = recipe, node
+                results[node.id] = graph.create_node("call_module", path, operands, name=name)
+        places[node.id] = Place(results[node.id].name, paths.get(node.id))
     outputs = tuple(results[id] for id in network.outputs)
     graph.output(outputs if len(outputs) != 1 else outputs[0])
     return Plan(graph, modules, owners, places)
