@@ -4,6 +4,8 @@ import gzip
 import os
 import pickle
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -438,6 +440,24 @@ def test_digits_are_scikit_learn_s_with_noise():
     assert not np.array_equal(noisy.x, other.x)
 
 
+def test_digits_are_the_same_where_the_file_is_not_found(monkeypatch):
+    direct = READERS["digits"](None, DataSettings())
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    through_the_library = READERS["digits"](None, DataSettings())
+    assert np.array_equal(direct.x, through_the_library.x)
+    assert np.array_equal(direct.y, through_the_library.y)
+
+
+def test_digits_do_not_load_scikit_learn():
+    code = (
+        "import sys; from nasdsl.training.data import load; "
+        "from nasdsl.training.settings import DataSettings; load(DataSettings()); "
+        "print('sklearn' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def data_folder():
     given = os.environ.get("NASDSL_DATA")
     return Path(given) if given else Path(__file__).parents[2] / ".." / "shared" / "data"
@@ -457,3 +477,52 @@ def test_the_cifar_subset():
     published = torch.tensor([0.49140, 0.48216, 0.44653])
     assert (data.mean.flatten() - published).abs().max() < 0.02
     assert len(load_test(given, path.parent)) == 2000
+
+
+def test_cifar_names_that_are_damaged_cost_the_names_only(tmp_path):
+    write_cifar(tmp_path, False, False)
+    (tmp_path / "batches.meta.txt").write_text("airplane\nautomobile\n")
+    assert read("cifar10", tmp_path).classes == tuple("0123456789")
+    (tmp_path / "batches.meta.txt").write_text("\n".join(f"c{i}" for i in range(10)))
+    assert read("cifar10", tmp_path).classes[3] == "c3"
+
+
+def test_cifar_python_with_a_batch_missing(tmp_path):
+    write_cifar(tmp_path, False, True)
+    (tmp_path / "data_batch_4").unlink()
+    with pytest.raises(DiagnosticError) as error:
+        read("cifar10", tmp_path)
+    assert code(error) == "NAS701"
+
+
+def test_old_pickles_may_name_scalars(tmp_path):
+    path = tmp_path / "scalar"
+    path.write_bytes(pickle.dumps({"n": np.float64(2.5)}))
+    assert load_pickle(path)["n"] == 2.5
+
+
+def test_idx_without_its_folder(tmp_path):
+    with pytest.raises(DiagnosticError) as error:
+        read("fashion_mnist", tmp_path / "none")
+    assert code(error) == "NAS701"
+
+
+def test_npz_of_truth_values_is_black_and_white(tmp_path):
+    x = np.array([[[True, False], [False, True]]] * 4)
+    raw = read("npz", npz(tmp_path, x_train=x, y_train=Y))
+    assert raw.x[0, 0].tolist() == [[255, 0], [0, 255]]
+
+
+def test_image_folders_whose_test_images_have_another_size(tmp_path):
+    picture(tmp_path / "train" / "a" / "1.png", 0, (4, 4), "L")
+    picture(tmp_path / "test" / "a" / "1.png", 0, (5, 5), "L")
+    with pytest.raises(DiagnosticError, match="give one size"):
+        read("images", tmp_path)
+
+
+def test_an_image_that_is_a_bomb(tmp_path, monkeypatch):
+    picture(tmp_path / "a" / "1.png", 0, (40, 40), "L")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(DiagnosticError) as error:
+        read("images", tmp_path)
+    assert code(error) == "NAS702"
