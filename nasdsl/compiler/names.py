@@ -18,7 +18,7 @@ def identifier(text: str) -> str:
     """A word that Python takes, as near to the text as can be: ``Op@2[0]`` gives ``Op_2_0``."""
     word = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", text)).strip("_")
     if not word.isidentifier():
-        word = f"_{word}"
+        word = f"_{word}" if word else "x"
     return f"{word}_" if keyword.iskeyword(word) else word
 
 
