@@ -65,6 +65,7 @@ def fields(pairs: Iterable[tuple[str, str]], indent: str = "  ") -> list[str]:
             initial_indent=f"{indent}{name:{width}}",
             subsequent_indent=" " * (len(indent) + width),
             break_on_hyphens=False,
+            break_long_words=False,
         )
     return lines
 
@@ -78,7 +79,12 @@ def decisions(values: Mapping[str, Any], indent: str = "    ") -> list[str]:
 def wrapped(text: str, indent: str = "") -> list[str]:
     """A text in lines; where a no-break space stands, no line ends."""
     lines = textwrap.wrap(
-        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+        break_long_words=False,
     )
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 

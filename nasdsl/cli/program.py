@@ -100,8 +100,9 @@ def main(args: Sequence[str] | None = None) -> int:
     except DiagnosticError as error:
         output.diagnostics(error.diagnostics)
         return DIAGNOSTICS
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
+    except (KeyboardInterrupt, click.Abort) as stop:
+        # An interrupted run says how to go on with it.
+        click.echo(str(stop) or "interrupted", err=True)
         return INTERRUPTED
     except BrokenPipeError:
         # Python flushes standard output once more at its end, and must find it writable.
