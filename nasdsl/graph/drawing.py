@@ -26,7 +26,7 @@ from nasdsl.operations.table import lookup
 
 LINE = 16.0
 PAD = 9.0
-CHARACTER = 7.0
+CHARACTER = 7.4
 """Width of a character in pixels, at 12 pixels, generously."""
 NARROWEST = 88.0
 GAP_X, GAP_Y = 22.0, 30.0

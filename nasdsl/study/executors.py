@@ -1,4 +1,4 @@
-"""Where trials are trained: in this process, or each in a process of its own.
+"""Where trials are trained: in this process, or in processes of their own.
 
 An executor only carries work there and results back; the study commits every fact itself. Both
 executors give equal results, since a trial depends on its network and its seed alone and is
@@ -33,6 +33,8 @@ What it raises ends the study: the failure of a candidate is a measurement, not 
 
 PRELOADED = ("torch", "nasdsl.study.evaluator")
 GRACE_SECONDS = 2.0
+TRIALS_PER_PROCESS = 32
+"""After so many a process is replaced, so that what leaks in it cannot pile up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +103,27 @@ class InProcess:
         self._tasks.clear()
 
 
-@dataclass(slots=True)
-class _Work:
-    task: Task
+@dataclass(eq=False, slots=True)
+class _Worker:
+    """One process, and the task it is at."""
+
     process: BaseProcess
     pipe: Connection
-    began: float
+    task: Task | None = None
+    began: float = 0.0
     ready: bool = False
+    done: int = 0
 
 
 class Processes:
-    """Trains every task in a process of its own, so that no task can harm another.
+    """Trains in processes beside this one, each at one task at a time.
+
+    A process that has begun keeps its data and its imports for the next task. It is replaced
+    when its trial failed in any way, so that no trial starts in what another left behind. One
+    that dies, or takes longer than ``timeout`` seconds, is the outcome of its trial alone.
 
     On the CPU processes are forked from a server that has torch loaded and has never done any
-    work with it (a fork is safe only then); for CUDA they are spawned. A process that dies or
-    takes longer than ``timeout`` seconds is its trial's outcome, with a reason.
+    work with it (a fork is safe only then); for CUDA they are spawned.
     """
 
     def __init__(
@@ -129,7 +137,7 @@ class Processes:
         self._evaluate = evaluate
         self._slots = slots
         self._timeout = timeout
-        self._work: dict[int, _Work] = {}
+        self._workers: list[_Worker] = []
         served = device == "cpu" and "forkserver" in multiprocessing.get_all_start_methods()
         self._context = multiprocessing.get_context("forkserver" if served else "spawn")
         if served:
@@ -141,71 +149,90 @@ class Processes:
         return self._slots
 
     def submit(self, task: Task) -> None:
-        """Starts a process for the task."""
-        ours, theirs = self._context.Pipe(duplex=False)
-        process = self._context.Process(  # type: ignore[attr-defined]
-            target=_work, args=(theirs, self._evaluate, task), daemon=True
-        )
-        process.start()
-        theirs.close()
-        self._work[task.number] = _Work(task, process, ours, time.monotonic())
+        """Gives the task to a process that is idle, or to a new one."""
+        idle = next((w for w in self._workers if w.task is None), None)
+        worker = idle or self._started()
+        try:
+            worker.pipe.send(task)
+        except (BrokenPipeError, ConnectionError):
+            # It died while it was idle, which is no fault of this task.
+            self._end(worker)
+            worker = self._started()
+            worker.pipe.send(task)
+        worker.task, worker.began = task, time.monotonic()
 
     def wait(self) -> list[Result]:
         """Waits for a process to deliver, to die, or to run out of time."""
         while True:
-            ready = set(wait([w.pipe for w in self._work.values()], self._patience()))
+            at_work = [w for w in self._workers if w.task is not None]
+            ready = set(wait([w.pipe for w in at_work], self._patience(at_work)))
             results = []
-            for work in list(self._work.values()):
-                result = self._heard(work) if work.pipe in ready else self._overdue(work)
+            for worker in at_work:
+                result = self._heard(worker) if worker.pipe in ready else self._overdue(worker)
                 if result is not None:
-                    del self._work[work.task.number]
                     results.append(result)
             if results:
                 return results
 
     def stop(self) -> None:
         """Kills the processes."""
-        for work in self._work.values():
-            work.process.kill()
-        for work in self._work.values():
-            work.process.join()
-            work.pipe.close()
-        self._work.clear()
+        for worker in self._workers:
+            worker.process.kill()
+        for worker in list(self._workers):
+            self._end(worker)
 
-    def _patience(self) -> float | None:
+    def _started(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(  # type: ignore[attr-defined]
+            target=_serve, args=(theirs, self._evaluate), daemon=True
+        )
+        process.start()
+        theirs.close()
+        worker = _Worker(process, ours)
+        self._workers.append(worker)
+        return worker
+
+    def _patience(self, at_work: Sequence[_Worker]) -> float | None:
         if self._timeout is None:
             return None
-        first = min(work.began for work in self._work.values())
+        first = min(worker.began for worker in at_work)
         return max(0.0, first + self._timeout - time.monotonic())
 
-    def _heard(self, work: _Work) -> Result | None:
-        seconds = time.monotonic() - work.began
+    def _heard(self, worker: _Worker) -> Result | None:
+        task = worker.task
+        assert task is not None, "only a process at work is listened to"
+        seconds = time.monotonic() - worker.began
         try:
-            kind, value = work.pipe.recv()
+            kind, value = worker.pipe.recv()
         except (EOFError, ConnectionError):
-            return Result(work.task.number, None, self._death(work), seconds)
+            return Result(task.number, None, self._death(worker), seconds)
         if kind == "ready":
-            work.ready = True
+            worker.ready = True
             return None
-        self._end(work)
         if kind == "told":
             raise value
         if kind == "raised":
             raise RuntimeError(f"a worker process failed by a bug of nasdsl:\n{value}")
-        return Result(work.task.number, value, None, seconds)
+        worker.task = None
+        worker.done += 1
+        if value.state == "failed" or worker.done >= TRIALS_PER_PROCESS:
+            self._end(worker)
+        return Result(task.number, value, None, seconds)
 
-    def _overdue(self, work: _Work) -> Result | None:
-        seconds = time.monotonic() - work.began
+    def _overdue(self, worker: _Worker) -> Result | None:
+        task = worker.task
+        assert task is not None, "only a process at work can be late"
+        seconds = time.monotonic() - worker.began
         if self._timeout is None or seconds < self._timeout:
             return None
-        work.process.kill()
-        self._end(work)
+        worker.process.kill()
+        self._end(worker)
         reason = f"timeout: not done after {self._timeout:g} s"
-        return Result(work.task.number, None, reason, seconds)
+        return Result(task.number, None, reason, seconds)
 
-    def _death(self, work: _Work) -> str:
-        code = self._end(work)
-        if not work.ready:
+    def _death(self, worker: _Worker) -> str:
+        code = self._end(worker)
+        if not worker.ready:
             raise problem(
                 "NAS620",
                 f"worker processes cannot be started (exit code {code}); a script that runs a "
@@ -217,20 +244,20 @@ class Processes:
             return f"crashed: the process was ended by {name}{hint}"
         return f"crashed: the process ended with exit code {code}"
 
-    @staticmethod
-    def _end(work: _Work) -> int | None:
+    def _end(self, worker: _Worker) -> int | None:
         """Sees the process out; its exit code."""
-        work.process.join(GRACE_SECONDS)
-        if work.process.exitcode is None:
-            work.process.kill()
-            work.process.join()
-        code = work.process.exitcode
-        work.pipe.close()
-        work.process.close()
+        self._workers.remove(worker)
+        worker.pipe.close()  # an idle process ends when there is nobody to give it tasks
+        worker.process.join(GRACE_SECONDS)
+        if worker.process.exitcode is None:
+            worker.process.kill()
+            worker.process.join()
+        code = worker.process.exitcode
+        worker.process.close()
         return code
 
 
-def _work(pipe: Connection, evaluate: Evaluate, task: Task) -> None:
+def _serve(pipe: Connection, evaluate: Evaluate) -> None:
     """The life of a worker process."""
     # Ctrl-C in a terminal reaches every process; only the coordinator answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -238,15 +265,19 @@ def _work(pipe: Connection, evaluate: Evaluate, task: Task) -> None:
     if parent is not None:
         threading.Thread(target=_die_with, args=(parent.sentinel,), daemon=True).start()
     pipe.send(("ready", None))
-    message: tuple[str, Any]
-    try:
-        message = ("done", evaluate(task.network, task.seed, task.facts))
-    except DiagnosticError as error:
-        message = ("told", DiagnosticError(error.diagnostics))
-    except Exception:
-        message = ("raised", traceback.format_exc())
-    pipe.send(message)
-    pipe.close()
+    while True:
+        try:
+            task = pipe.recv()
+        except EOFError:
+            return
+        message: tuple[str, Any]
+        try:
+            message = ("done", evaluate(task.network, task.seed, task.facts))
+        except DiagnosticError as error:
+            message = ("told", DiagnosticError(error.diagnostics))
+        except Exception:
+            message = ("raised", traceback.format_exc())
+        pipe.send(message)
 
 
 def _die_with(parent: int) -> None:

@@ -57,7 +57,7 @@ def _take(file: IO[str]) -> None:
         import msvcrt
 
         file.seek(1 << 30)  # locked bytes cannot be read: lock one beyond the holder's name
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         file.seek(0)
 
 

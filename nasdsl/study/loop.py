@@ -258,7 +258,7 @@ class Study:
 
     def _finish(self, result: Result) -> None:
         trial = self._trials[result.number]
-        measured, seconds = measured_of(result, self._plan.whole)
+        measured, seconds = measured_of(result, self._plan)
         timing = {
             **trial.timing,
             "finished": _now(),
@@ -339,8 +339,8 @@ class Study:
         if center.measured.state not in ENDED:
             return None
         values = {**self._trials[center.trial].measured.values, **center.measured.values}
-        state = "complete" if center.measured.state == "complete" else "failed"
-        return Outcome(state, values, center.measured.reason)
+        sound = center.measured.state == "complete"
+        return Outcome("complete" if sound else "failed", values, center.measured.reason)
 
     def _tell(self, judged: Mapping[int, Measured]) -> None:
         for position in judged:
@@ -365,17 +365,18 @@ class Study:
         self._listener(Progress(self.table, expected, self._seconds, self._ended))
 
 
-def measured_of(result: Result, whole: frozenset[str]) -> tuple[Measured, dict[str, Any]]:
+def measured_of(result: Result, plan: Plan) -> tuple[Measured, dict[str, Any]]:
     """What a trial came to, and its times in seconds by stage.
 
     Every value passes the gate here: one that is not finite makes the trial a failure. Those
-    named in ``whole`` are counts, and recorded as integers.
+    that count something are recorded as integers.
     """
     measurement = result.measurement
     if measurement is None:
         return Measured("failed", result.reason), {}
-    values = {name: float(v.value) for name, v in measurement.values.items()}
-    values |= {n: int(v) for n, v in values.items() if n in whole and v.is_integer()}
+    found = {name: float(v.value) for name, v in measurement.values.items()}
+    values = {name: found[name] for name, _ in plan.measured if name in found}
+    values |= {n: int(v) for n, v in values.items() if n in plan.whole and v.is_integer()}
     spreads = {
         name: float(v.spread)
         for name, v in measurement.values.items()

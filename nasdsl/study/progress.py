@@ -45,9 +45,9 @@ def display(style: Style, plan: Plan, title: str, workers: int = 1) -> Display:
     """The display of a style; ``auto`` is live on a terminal and plain elsewhere."""
     if style == "quiet":
         return Display()
-    if style == "live" or (style == "auto" and sys.stderr.isatty()):
-        if os.environ.get("TERM") != "dumb":
-            return Live(plan, title, workers)
+    on_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    if style == "live" or (style == "auto" and on_terminal):
+        return Live(plan, title, workers)
     return Plain(sys.stderr)
 
 

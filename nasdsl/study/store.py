@@ -95,7 +95,8 @@ class Store:
         with self._transaction() as run:
             for t in trials:
                 run.execute(
-                    "INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', NULL, '{}', '{}', ?)",
+                    "INSERT INTO trials VALUES "
+                    "(?, ?, ?, ?, ?, ?, ?, 'queued', NULL, '{}', '{}', ?)",
                     (
                         t.number,
                         *_subject_in(t.subject),

@@ -9,9 +9,11 @@
   let picked = data.best;
 
   const value = (t, name) => (name === "trial" ? t.number : t.objectives[name]);
+  const whole = new Set(measures.filter((m) =>
+    data.trials.every((t) => t.objectives[m] === undefined || Number.isInteger(t.objectives[m]))));
   const show = (v, name) => {
     if (v === undefined || v === null) return "";
-    if (Number.isInteger(v)) return v.toLocaleString("en-US");
+    if (whole.has(name)) return v.toLocaleString("en-US");
     const digits = Math.abs(v) >= 100 ? 1 : Math.abs(v) >= 1 ? 2 : 4;
     return v.toFixed(digits);
   };
@@ -143,7 +145,7 @@
       measure: m})),
     {id: "seconds", title: "seconds", get: (t) => t.seconds},
     {id: "reason", title: "note", text: true, wide: true, get: (t) => t.reason},
-  ];
+  ].filter((c) => c.id !== "reason" || data.trials.some((t) => t.reason));
   const compare = (a, b) => {
     if (a === b) return 0;
     if (a === undefined || a === null) return 1;
@@ -171,7 +173,7 @@
       for (const c of columns) {
         const v = c.get(t);
         const text = c.text ? v ?? "" : c.id === "number" || c.id === "rank" ? String(v ?? "") :
-          c.id === "seconds" ? (v === undefined || v === null ? "" : v.toFixed(2)) : show(v);
+          c.id === "seconds" ? (v === undefined || v === null ? "" : v.toFixed(2)) : show(v, c.measure);
         const td = element("td", (c.text ? "text" : "") + (c.wide ? " wide" : "") +
           (c.id === "state" ? ` state-${t.state}` : ""), text);
         if (c.id === "role" && t.number === data.best) td.append(element("span", "tag", "best"));

@@ -79,8 +79,8 @@ style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-act
 <header><h1>{escape(content.title)}</h1><p>{escape(content.doc)}</p></header>
 {_warnings(content)}
 <section class="tiles">{_tiles(content.facts)}</section>
-<div class="grid"><div>{_plot()}{_ball(content)}</div><div>{_best(content)}{_detail()}</div></div>
-{_networks(content)}
+<div class="grid"><div>{_plot()}{_ball(content)}{_detail()}</div>
+<div>{_best(content)}{_networks(content)}</div></div>
 {_table(content)}
 {_sources(content)}
 <footer>Written by nasdsl. Values are of the validation samples unless they say test.</footer>
@@ -155,8 +155,8 @@ def _best(content: Page) -> str:
 
 
 def _figure(value: float) -> str:
-    if float(value).is_integer() and abs(value) >= 1:
-        return f"{int(value):,}"
+    if isinstance(value, int):
+        return f"{value:,}"
     return f"{value:.2f}" if abs(value) >= 1 else f"{value:.4f}"
 
 
@@ -228,7 +228,8 @@ def _data(content: Page) -> str:
     )
     names = [aim.name for aim in content.aims]
     least = [aim.name for aim in content.aims if not aim.maximize]
-    across = (least or names[1:] or ["trial"])[0]
+    # What costs is usually written last, and is what the eye expects across.
+    across = (least or names[1:] or ["trial"])[-1]
     up = next((n for n in names if n != across), across)
     data = {
         "aims": [{"name": a.name, "maximize": a.maximize} for a in content.aims],

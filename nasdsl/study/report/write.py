@@ -94,7 +94,7 @@ def _drawings(
 ) -> dict[int, str]:
     subjects = Subjects(space, plan.seed)
     chosen = [*([best] if best is not None else []), *front]
-    drawn = {}
+    drawn: dict[int, str] = {}
     for trial in chosen:
         if trial.number not in drawn and len(drawn) < DRAWN:
             subject = Subject(trial.fingerprint, trial.rank, trial.decisions, trial.key)
