@@ -1,1 +1,5 @@
 """Edit rules and the neighborhoods they span."""
+
+from nasdsl.neighborhood.neighborhood import Neighbor, Neighborhood, compile_rules
+
+__all__ = ["Neighbor", "Neighborhood", "compile_rules"]

@@ -235,6 +235,19 @@ class Evaluator:
     def _compare(self, e: s.Compare, scope: Scope) -> Any:
         left = self.value(e.operands[0], scope)
         for operator, operand in zip(e.operators, e.operands[1:], strict=True):
+            interval = operator in ("in", "not in") and isinstance(operand, s.Range)
+            if interval and operand.step is None and not isinstance(left, Label | str):
+                # A range after 'in' is an interval: it may be wider than any set.
+                low = number(
+                    self.value(operand.low, scope), operand.low.span, "the start of a range"
+                )
+                high = number(
+                    self.value(operand.high, scope), operand.high.span, "the end of a range"
+                )
+                inside = low <= number(left, e.operands[0].span, "the left side") <= high
+                if inside != (operator == "in"):
+                    return False
+                continue
             right = self.value(operand, scope)
             if not _related(operator, left, right, e):
                 return False

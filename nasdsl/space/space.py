@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from nasdsl.diagnostics import Diagnostic, DiagnosticError, problem, suggestion
+from nasdsl.diagnostics import Diagnostic, DiagnosticError, Span, problem, suggestion
 from nasdsl.graph.fingerprint import fingerprint
 from nasdsl.graph.live import live
 from nasdsl.graph.network import INPUT, Network, Node
+from nasdsl.language.settings import Entry
 from nasdsl.operations.operation import Operation, TensorType
 from nasdsl.operations.table import OPERATIONS
 from nasdsl.seeding import generator
+from nasdsl.space.constraints import Constraints
+from nasdsl.space.feasible import feasible
 from nasdsl.space.program import Program
 from nasdsl.space.residual import (
     DONE,
@@ -29,12 +34,91 @@ from nasdsl.space.residual import (
     run,
     unrank,
 )
-from nasdsl.space.values import shown
+from nasdsl.space.values import EvaluationError, shown
 
 if TYPE_CHECKING:
     import networkx as nx
 
+MAX_REJECTED = 100_000
+
 Value = str | int | float | bool | tuple[Any, ...]
+
+
+class Neighbor(Protocol):
+    """An architecture near another one.
+
+    ``changed`` lists ``{"decision", "from", "to"}``; ``rank``, ``decisions`` and
+    ``architecture`` are ``None`` outside the declared space.
+    """
+
+    @property
+    def edit(self) -> str:
+        """The name of the edit that leads there."""
+
+    @property
+    def rank(self) -> int | None:
+        """The rank in the space."""
+
+    @property
+    def decisions(self) -> Mapping[str, Any] | None:
+        """The decisions."""
+
+    @property
+    def architecture(self) -> Architecture | None:
+        """The architecture."""
+
+    @property
+    def network(self) -> Network:
+        """The live network."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the live network."""
+
+    @property
+    def changed(self) -> tuple[dict[str, Any], ...]:
+        """What is decided differently."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The neighbor as plain data."""
+
+
+class Edits(Protocol):
+    """The edit rules of a space, worked out in a room above."""
+
+    def of(self, center: Architecture, radius: int | None = None) -> Sequence[Neighbor]:
+        """All neighbors."""
+
+    def sample(
+        self, center: Architecture, number_of: int, seed: Any, radius: int | None = None
+    ) -> Sequence[Neighbor]:
+        """Some neighbors."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One objective: which way is better, and the metric with its settings."""
+
+    direction: Literal["maximize", "minimize"]
+    entry: Entry
+    span: Span | None = None
+
+    @property
+    def name(self) -> str:
+        """The metric's name."""
+        return self.entry.name
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The settings that stand in a text beside the space itself."""
+
+    data: Entry | None = None
+    train: tuple[Entry, ...] = ()
+    search: Entry | None = None
+    report: tuple[Entry, ...] = ()
+    goals: tuple[Goal, ...] = ()
+    best: Goal | None = None
 
 
 class Space:
@@ -52,7 +136,11 @@ class Space:
         output: TensorType,
         warnings: tuple[Diagnostic, ...] = (),
         operations: Mapping[str, Operation] | None = None,
+        blocks: Blocks | None = None,
+        edits: Callable[[Space], Edits] | None = None,
     ):
+        self.blocks = blocks or Blocks()
+        self._edits = edits
         self.program = program
         self.step = step
         self.inputs = inputs
@@ -167,11 +255,108 @@ class Space:
     def _handles(self) -> tuple[str, ...]:
         return tuple(p.name.text for p in self.program.input_ports)
 
+    # ---- what stands beside the space
+
+    @property
+    def data(self) -> Entry | None:
+        """The data that candidates are trained on."""
+        return self.blocks.data
+
+    @property
+    def train(self) -> tuple[Entry, ...]:
+        """How candidates are trained."""
+        return self.blocks.train
+
+    @property
+    def search(self) -> Entry | None:
+        """The searcher and its settings."""
+        return self.blocks.search
+
+    @property
+    def report(self) -> tuple[Entry, ...]:
+        """What the report holds."""
+        return self.blocks.report
+
+    @property
+    def goals(self) -> tuple[Goal, ...]:
+        """The objectives."""
+        return self.blocks.goals
+
+    @property
+    def best(self) -> Goal | None:
+        """How the best is picked, where the text says so."""
+        return self.blocks.best
+
+    # ---- constraints
+
+    @cached_property
+    def constraints(self) -> Constraints:
+        """The conditions after ``require``."""
+        return Constraints(self.program)
+
+    def allows(self, architecture: Architecture) -> bool:
+        """Whether an architecture meets every ``require``."""
+        try:
+            return self.constraints.holds(architecture)
+        except EvaluationError as error:
+            raise DiagnosticError([error.diagnostic]) from None
+
+    @cached_property
+    def feasible(self) -> int | None:
+        """The number of architectures under ``require``; none where it is not known."""
+        return feasible(self).count
+
     # ---- samples
 
     def draw(self, *keys: Any) -> int:
-        """A uniform rank derived from keys."""
+        """A uniform rank derived from keys, whatever the constraints say."""
         return generator("sample", self.name, *keys).randrange(self.size)
+
+    def sample(self, seed: Any = 0) -> Architecture:
+        """One architecture, uniform over those that meet every ``require``.
+
+        Raises :class:`~nasdsl.diagnostics.DiagnosticError` where none is found.
+        """
+        return self._drawn(generator("sample", self.name, seed))
+
+    def samples(self, n: int, seed: Any = 0) -> list[Architecture]:
+        """Independent uniform samples; architectures may repeat."""
+        draw = generator("samples", self.name, seed)
+        return [self._drawn(draw) for _ in range(n)]
+
+    def _drawn(self, draw: random.Random) -> Architecture:
+        if not self.program.requires:
+            return self[draw.randrange(self.size)]
+        for _ in range(MAX_REJECTED):
+            made = self[draw.randrange(self.size)]
+            if self.allows(made):
+                return made
+        span = self.program.requires[0].span
+        raise problem(
+            "NAS321",
+            f"none of {MAX_REJECTED:,} uniform samples meets every 'require'; "
+            "the conditions are met by no architecture or by very few",
+            span,
+        )
+
+    # ---- neighbors
+
+    @cached_property
+    def edits(self) -> Edits:
+        """The edit rules."""
+        if self._edits is None:
+            raise TypeError("this space was made without edit rules")
+        return self._edits(self)
+
+    def neighbors(self, center: Architecture, radius: int | None = None) -> Sequence[Neighbor]:
+        """All neighbors: feasible, different from the center, each once, in a fixed order."""
+        return self.edits.of(center, radius)
+
+    def sample_neighbors(
+        self, center: Architecture, n: int, seed: Any = 0, radius: int | None = None
+    ) -> Sequence[Neighbor]:
+        """Different neighbors drawn by the weights of their edits; all where there are fewer."""
+        return self.edits.sample(center, n, seed, radius)
 
     # ---- networks
 

@@ -1,0 +1,56 @@
+"""Decisions made whole after an edit: what came alive is filled in, what died is left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from nasdsl.space.residual import Branch, Emit, Key, run
+from nasdsl.space.space import Architecture, Space
+
+_COPY = re.compile(r"\[(\d+)\]")
+
+
+def complete(space: Space, decisions: Mapping[str, Any]) -> Architecture:
+    """The architecture nearest to decisions that may be too few, too many, or impossible.
+
+    A decision of a copy that was not there before repeats the last copy's; any other that has
+    no value, or one that is no longer allowed, takes its first legal value.
+    """
+    filler = _Filler(decisions)
+    run(space.step, tuple(p.name.text for p in space.program.input_ports), filler)
+    return space.architecture(filler.decided)
+
+
+class _Filler:
+    def __init__(self, decisions: Mapping[str, Any]):
+        self.given = decisions
+        self.decided: dict[str, Any] = {}
+
+    def emit(self, step: Emit, operands: tuple[str, ...], name: str) -> str:
+        return name
+
+    def saw(self, cell: str, signature: Any, outcome: Key) -> None:
+        """Nothing is to be learnt of cells here."""
+
+    def decide(self, name: str, branch: Branch) -> Any:
+        if name in self.decided:
+            return self.decided[name]
+        value = self.given.get(name)
+        if name not in self.given:
+            value = self._previous_copy(name)
+        if value is None or value not in branch.options:
+            value = next(iter(branch.options))
+        self.decided[name] = value
+        return value
+
+    def _previous_copy(self, name: str) -> Any:
+        for match in _COPY.finditer(name):
+            index = int(match.group(1))
+            if index == 0:
+                continue
+            before = f"{name[: match.start()]}[{index - 1}]{name[match.end() :]}"
+            if before in self.decided:
+                return self.decided[before]
+        return None

@@ -1,0 +1,377 @@
+"""The neighborhood of an architecture: what the edit rules of its space make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from nasdsl.diagnostics import Diagnostic, DiagnosticError, Span, problem, suggestion
+from nasdsl.graph.network import Network
+from nasdsl.language import syntax as s
+from nasdsl.neighborhood.complete import complete
+from nasdsl.neighborhood.rules import Change, Decisions, Exchange, Flip, Relabel, Step
+from nasdsl.neighborhood.sites import Site, sites
+from nasdsl.seeding import generator
+from nasdsl.space.constraints import Constraints
+from nasdsl.space.program import Program
+from nasdsl.space.space import Architecture, Space
+from nasdsl.space.values import EvaluationError, Scope, number, whole
+
+
+class RuleLike(Protocol):
+    """An elementary edit."""
+
+    def apply(self, decisions: Decisions, sites: list[Site]) -> Iterator[tuple[Site, Decisions]]:
+        """Each site with the decisions after the edit."""
+
+
+@dataclass(frozen=True)
+class EditRule:
+    """A named edit: elementary edits one after another, with where they may apply."""
+
+    name: str
+    rules: tuple[RuleLike, ...]
+    at: tuple[str, ...] = ()
+    where: s.Expr | None = None
+    weight: float = 1.0
+    span: Span | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbor:
+    """A neighbor: the edit that leads to it, and what is different there.
+
+    ``changed`` lists ``{"decision", "from", "to"}``; a decision that came alive or died has
+    ``None`` on one side. ``rank`` is ``None`` outside the declared space.
+    """
+
+    edit: str
+    architecture: Architecture
+    changed: tuple[dict[str, Any], ...]
+    weight: float = 1.0
+    steps: int = 1
+    _cache: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def rank(self) -> int | None:
+        """The rank in the space."""
+        return self.architecture.rank
+
+    @property
+    def decisions(self) -> Decisions:
+        """The neighbor's decisions."""
+        return self.architecture.decisions
+
+    @property
+    def network(self) -> Network:
+        """The neighbor's live network."""
+        return self.architecture.network
+
+    @property
+    def fingerprint(self) -> str:
+        """The neighbor's fingerprint."""
+        return self.architecture.fingerprint
+
+    def to_json(self) -> dict[str, Any]:
+        """The neighbor as plain data."""
+        return {
+            "edit": self.edit,
+            "rank": self.rank,
+            "fingerprint": self.fingerprint,
+            "changed": list(self.changed),
+        }
+
+
+class Neighborhood:
+    """The edit rules of a space."""
+
+    def __init__(self, space: Space):
+        self.space = space
+        self.constraints = Constraints(space.program)
+        self.rules, problems, self.radius = compile_rules(space.program)
+        errors = [p for p in problems if p.severity == "error"]
+        if errors:
+            raise DiagnosticError(errors)
+
+    def candidates(self, center: Architecture) -> Iterator[tuple[EditRule, Architecture]]:
+        """What the edits make of an architecture, repeated and infeasible ones included."""
+        here = sites(center)
+        for edit in self.rules:
+            for decisions in self._edited(edit, edit.rules, center, dict(center.decisions), here):
+                yield edit, decisions
+
+    def _edited(
+        self,
+        edit: EditRule,
+        rules: tuple[RuleLike, ...],
+        center: Architecture,
+        decisions: Decisions,
+        here: list[Site],
+    ) -> Iterator[Architecture]:
+        for site, changed in rules[0].apply(decisions, here):
+            if edit.at and not any(site.inside(place) for place in edit.at):
+                continue
+            made = complete(self.space, changed)
+            if len(rules) == 1:
+                yield made
+            else:
+                yield from self._edited(edit, rules[1:], center, dict(made.decisions), sites(made))
+
+    def of(self, center: Architecture, radius: int | None = None) -> list[Neighbor]:
+        """All neighbors: feasible, different from the center, each once, in a fixed order.
+
+        With a radius above 1 the whole ball, nearest first; a neighbor is listed under the
+        first edit that leads to it.
+        """
+        reach = self.radius if radius is None else radius
+        seen = {center.rank}
+        found: list[Neighbor] = []
+        shell = [(center, "", 1.0)]
+        for steps in range(1, reach + 1):
+            following = []
+            for at, trail, weight in shell:
+                for edit, made in self.candidates(at):
+                    if made.rank in seen or not self._allowed(edit, made):
+                        continue
+                    seen.add(made.rank)
+                    name = f"{trail} then {edit.name}" if trail else edit.name
+                    following.append((made, name, weight * edit.weight))
+                    found.append(
+                        Neighbor(name, made, difference(center, made), weight * edit.weight, steps)
+                    )
+            shell = following
+        return found
+
+    def _allowed(self, edit: EditRule, made: Architecture) -> bool:
+        try:
+            if edit.where is not None and not self.constraints.test(edit.where, made):
+                return False
+            return self.constraints.holds(made)
+        except EvaluationError as error:
+            raise DiagnosticError([error.diagnostic]) from None
+
+    def sample(
+        self, center: Architecture, number_of: int, seed: Any, radius: int | None = None
+    ) -> list[Neighbor]:
+        """Different neighbors drawn by the weights of their edits; all where there are fewer."""
+        everyone = self.of(center, radius)
+        if number_of >= len(everyone):
+            return everyone
+        draw = generator("neighbors", self.space.name, center.rank, seed)
+        # Sequential weighted sampling without replacement by exponential keys (Efraimidis and
+        # Spirakis, 2006): the draw with the largest u^(1/w) comes first.
+        keyed = sorted(
+            ((draw.random() ** (1.0 / n.weight) if n.weight > 0 else -1.0), i)
+            for i, n in enumerate(everyone)
+        )
+        chosen = sorted(i for _, i in keyed[-number_of:])
+        return [everyone[i] for i in chosen]
+
+
+def difference(a: Architecture, b: Architecture) -> tuple[dict[str, Any], ...]:
+    """What is decided differently, in the order of both."""
+    out = []
+    for name in dict.fromkeys((*a.decisions, *b.decisions)):
+        before, after = a.decisions.get(name), b.decisions.get(name)
+        if before != after or (name in a.decisions) != (name in b.decisions):
+            out.append({"decision": name, "from": _plain(before), "to": _plain(after)})
+    return tuple(out)
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(v) for v in value] if isinstance(value, tuple) else value
+
+
+# ---- from text
+
+
+def compile_rules(program: Program) -> tuple[tuple[EditRule, ...], list[Diagnostic], int]:
+    """The edit rules of a program, what is wrong with them, and the radius."""
+    declared = program.neighborhood
+    if declared is None:
+        return (EditRule("change", (Change(),)),), [], 1
+    problems: list[Diagnostic] = []
+    rules: list[EditRule] = []
+    seen: dict[str, s.Edit] = {}
+    reader = _Reader(program)
+    for edit in declared.edits:
+        if edit.name.text in seen:
+            problems.append(
+                Diagnostic("NAS102", f"the edit '{edit.name}' stands twice", edit.name.span)
+            )
+            continue
+        seen[edit.name.text] = edit
+        try:
+            rules.append(reader.edit(edit))
+        except DiagnosticError as error:
+            problems += error.diagnostics
+        except EvaluationError as error:
+            problems.append(error.diagnostic)
+    radius = 1
+    if declared.radius is not None:
+        try:
+            radius = whole(
+                reader.evaluator.value(declared.radius, Scope()), declared.radius.span, "the radius"
+            )
+            if not 1 <= radius <= 10:
+                problems.append(
+                    Diagnostic(
+                        "NAS603", f"the radius is 1 to 10, found {radius}", declared.radius.span
+                    )
+                )
+                radius = 1
+        except EvaluationError as error:
+            problems.append(error.diagnostic)
+    return tuple(rules), problems, radius
+
+
+class _Reader:
+    def __init__(self, program: Program):
+        self.program = program
+        self.evaluator = Constraints(program)
+        self.labels: dict[str, list[str]] = {}
+        self.variables: set[str] = set()
+        for template in program.templates.values():
+            self._template(template)
+        roots: list[s.Syntax] = [*program.lets.values(), *program.templates.values()]
+        if program.network is not None:
+            roots.append(program.network)
+        for root in roots:
+            for part in root.walk():
+                if isinstance(part, s.Binding) and part.decides:
+                    self.variables.add(part.name.text)
+                if isinstance(part, s.Ref) and part.name in ("maybe", "optional"):
+                    words = ("without", "with") if part.name == "maybe" else ("off", "on")
+                    for word in words:
+                        if part.name not in self.labels.setdefault(word, []):
+                            self.labels[word].append(part.name)
+
+    def _template(self, template: s.Statement) -> None:
+        if isinstance(template, s.Choice):
+            for alternative in template.alternatives:
+                self.labels.setdefault(alternative.name.text, []).append(template.name.text)
+
+    @property
+    def choices(self) -> list[str]:
+        """The names of choices."""
+        return [n for n, t in self.program.templates.items() if isinstance(t, s.Choice)]
+
+    def edit(self, edit: s.Edit) -> EditRule:
+        """One edit, checked."""
+        weight = 1.0
+        if edit.weight is not None:
+            weight = float(number(self.evaluator.value(edit.weight, Scope()), edit.weight.span))
+            if weight < 0:
+                raise problem("NAS604", "a weight must not be negative", edit.weight.span)
+        rules = tuple(self.rule(r) for r in edit.rules)
+        at = tuple(str(p) for p in edit.at)
+        for path in edit.at:
+            self._place(path)
+        return EditRule(edit.name.text, rules, at, edit.where, weight, edit.span)
+
+    def _place(self, path: s.Path) -> None:
+        head = path.parts[0].text
+        known = [*self.program.templates, *self.variables]
+        nodes = {
+            part.name.text
+            for t in [*self.program.templates.values(), self.program.network]
+            if t is not None
+            for part in t.walk()
+            if isinstance(part, s.NodeEquation)
+        }
+        if head not in known and head not in nodes:
+            raise problem(
+                "NAS101",
+                f"no place is called '{head}'{suggestion(head, [*known, *nodes])}",
+                path.span,
+            )
+
+    def rule(self, rule: s.Rule) -> RuleLike:
+        """One elementary edit."""
+        if isinstance(rule, s.AnyRule):
+            return self._any(rule)
+        if isinstance(rule, s.StepRule):
+            target = self._variable(rule.target, "step")
+            by = None
+            if rule.by is not None:
+                by = whole(
+                    self.evaluator.value(rule.by, Scope()), rule.by.span, "the number of places"
+                )
+            return Step(target, by)
+        if isinstance(rule, s.FlipRule):
+            return Flip(self._variable(rule.target, "flip"))
+        if isinstance(rule, s.ReplaceRule):
+            return self._replace(rule)
+        raise problem(
+            "NAS602",
+            f"the edit '{' '.join(rule.span.text.split())}' has no meaning here",
+            rule.span,
+        )
+
+    def _any(self, rule: s.AnyRule) -> RuleLike:
+        target = str(rule.target)
+        if target == "inputs":
+            scope = str(rule.scope) if rule.scope else ""
+            if rule.scope is not None:
+                self._place(rule.scope)
+            return Exchange(scope)
+        known = [*self.choices, *self.variables, "maybe", "optional"]
+        if target not in known:
+            raise problem(
+                "NAS601",
+                f"'{target}' is no choice of this space{suggestion(target, [*known, 'inputs'])}",
+                rule.target.span,
+            )
+        return Change(target)
+
+    def _variable(self, path: s.Path, verb: str) -> str:
+        name = path.parts[-1].text
+        if name not in self.variables:
+            raise problem(
+                "NAS601",
+                f"'{verb}' needs a value that is chosen; '{name}' is none"
+                f"{suggestion(name, self.variables)}",
+                path.span,
+            )
+        return name
+
+    def _replace(self, rule: s.ReplaceRule) -> RuleLike:
+        return Relabel(
+            tuple(self._label(e) for e in rule.before),
+            tuple(self._label(e) for e in rule.after),
+            rule.both,
+        )
+
+    def _label(self, expr: s.Expr) -> tuple[str | None, str]:
+        choice: str | None = None
+        if isinstance(expr, s.Member) and isinstance(expr.base, s.Ref):
+            choice, label, span = expr.base.name, expr.name.text, expr.span
+        elif isinstance(expr, s.Ref):
+            label, span = expr.name, expr.span
+        else:
+            raise problem(
+                "NAS602",
+                "an edit replaces alternatives by their names, as conv3x3 -> skip",
+                expr.span,
+            )
+        owners = self.labels.get(label, [])
+        if choice is not None and choice not in owners:
+            known = [n for n, cs in self.labels.items() if choice in cs]
+            if choice not in self.choices and choice not in ("maybe", "optional"):
+                raise problem(
+                    "NAS601", f"'{choice}' is no choice{suggestion(choice, self.choices)}", span
+                )
+            raise problem(
+                "NAS601", f"'{choice}' has no alternative '{label}'{suggestion(label, known)}", span
+            )
+        if not owners:
+            raise problem(
+                "NAS601",
+                f"no alternative is called '{label}'{suggestion(label, self.labels)}",
+                span,
+            )
+        if choice is None and len(owners) > 1:
+            qualified = " or ".join(f"{o}.{label}" for o in owners)
+            raise problem("NAS605", f"'{label}' is ambiguous; write {qualified}", span)
+        return choice, label

@@ -1,0 +1,70 @@
+"""The decisions of one architecture with what the text says of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nasdsl.space.residual import Branch, Emit, Key, run
+from nasdsl.space.space import Architecture
+
+
+@dataclass(frozen=True)
+class Site:
+    """One decision: its path, what it is called in the text, and the values it may take."""
+
+    name: str
+    of: str
+    kind: str
+    value: Any
+    options: tuple[Any, ...]
+
+    @property
+    def choice(self) -> str:
+        """The choice whose alternatives it takes, or the variable's name."""
+        return self.of.rpartition(" in ")[2]
+
+    def called(self, word: str) -> bool:
+        """Whether the text calls the decision by this name."""
+        return word in (self.of, *self.of.split(" in ")) or self.name == word
+
+    def inside(self, place: str) -> bool:
+        """Whether the decision lies in a template, node or cell of this name."""
+        if self.name == place or self.name.startswith(place + "."):
+            return True
+        segments = self.name.split(".")
+        return place in segments or place in [re.sub(r"(@\d+)?(\[.*\])?$", "", s) for s in segments]
+
+
+class _Lister:
+    def __init__(self, decisions: Mapping[str, Any]):
+        self.decisions = decisions
+        self.sites: dict[str, Site] = {}
+
+    def emit(self, step: Emit, operands: tuple[str, ...], name: str) -> str:
+        return name
+
+    def saw(self, cell: str, signature: Any, outcome: Key) -> None:
+        """Nothing is to be learnt of cells here."""
+
+    def decide(self, name: str, branch: Branch) -> Any:
+        value = self.decisions[name]
+        options = tuple(branch.options)
+        known = self.sites.get(name)
+        if known is not None:
+            options = tuple(o for o in known.options if o in branch.options)
+        self.sites[name] = Site(name, branch.of, branch.kind, value, options)
+        return value
+
+
+def sites(architecture: Architecture) -> list[Site]:
+    """Every decision of an architecture, in its order.
+
+    A decision of a cell has the values that all uses of the cell allow.
+    """
+    space = architecture.space
+    lister = _Lister(architecture.decisions)
+    run(space.step, tuple(p.name.text for p in space.program.input_ports), lister)
+    return [lister.sites[name] for name in architecture.decisions]
