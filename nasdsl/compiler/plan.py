@@ -125,4 +125,4 @@ def _recipe(node: Node, types: tuple[TensorType, ...]) -> Recipe:
         return CODE[node.op](node.settings, types, node.type)
     if node.op in BUILDERS:
         return Foreign(node, types, BUILDERS[node.op])
-    raise problem("NAS601", f"the code of operation '{node.op}' is not known", node.span)
+    raise problem("NAS801", f"the code of operation '{node.op}' is not known", node.span)

@@ -67,7 +67,7 @@ class Foreign:
             made = made.build()
         if not isinstance(made, nn.Module):
             raise problem(
-                "NAS604",
+                "NAS804",
                 f"the code of operation '{self.node.op}' gave a {type(made).__name__}; "
                 "expected a torch.nn.Module",
                 self.node.span,

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import operator
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import nn
 
 from nasdsl.compiler.closure import definitions
+from nasdsl.compiler.forward import forward
 from nasdsl.compiler.names import identifier
-from nasdsl.compiler.plan import Plan, plan
+from nasdsl.compiler.plan import plan
 from nasdsl.compiler.recipe import Foreign, Module
 from nasdsl.diagnostics import problem
 from nasdsl.graph.network import Network
 
 WIDTH = 100
-INFIX: dict[Any, str] = {operator.add: "+", operator.mul: "*", operator.truediv: "/"}
 
 Tree = dict[str, "Tree | Module"]
 
@@ -61,7 +60,7 @@ def to_source(network: Network) -> str:
         "        super().__init__()",
         *(_assignment(key, child) for key, child in tree.items()),
         "",
-        *_forward(planned, network),
+        *forward(planned.graph),
         "",
         "",
         f"def build() -> {name}:",
@@ -135,7 +134,7 @@ def _written(recipe: Module | Foreign) -> Module:
         torch.default_generator.set_state(state)
     if not isinstance(made, Module) or not isinstance(made.cls, type):
         raise problem(
-            "NAS605",
+            "NAS805",
             f"operation '{recipe.node.op}' cannot be written into a model file, because its code "
             "does not give nasdsl.compiler.Module(class, arguments)",
             recipe.node.span,
@@ -206,81 +205,4 @@ def _value(value: Any) -> str:
         return _name(value)
     if isinstance(value, tuple):
         return f"({', '.join(map(_value, value))}{',' if len(value) == 1 else ''})"
-    return repr(value)
-
-
-def _forward(planned: Plan, network: Network) -> list[str]:
-    """The forward method: one line a call, a blank line where a top-level part begins."""
-    variables = _variables(planned.graph)
-    inputs = [str(node.target) for node in planned.graph.nodes if node.op == "placeholder"]
-    gives = "Tensor" if len(network.outputs) == 1 else "tuple[Tensor, ...]"
-    takes = ", ".join(["self", *(f"{name}: Tensor" for name in inputs)])
-    lines = [f"    def forward({takes}) -> {gives}:"]
-    part = None
-    for node in planned.graph.nodes:
-        if node.op in ("placeholder", "output") or _inline(node):
-            continue
-        if node.op == "call_module":
-            begun = str(node.target).partition(".")[0] if "." in str(node.target) else None
-            if begun != part and len(lines) > 1:
-                lines.append("")
-            part = begun
-        lines.append(f"        {variables[node]} = {_expression(node, variables)}")
-    results = planned.graph.output_node().args[0]
-    given = results if isinstance(results, tuple) else (results,)
-    return [*lines, f"        return {', '.join(_operand(value, variables) for value in given)}"]
-
-
-def _inline(node: fx.Node) -> bool:
-    """Whether a sum or product only goes on in another of its kind, and is written inside it."""
-    user = next(iter(node.users), None)
-    return (
-        node.target in (operator.add, operator.mul)
-        and len(node.users) == 1
-        and user is not None
-        and user.target is node.target
-        and user.args[0] is node
-        and user.args[1] is not node
-    )
-
-
-def _variables(graph: fx.Graph) -> dict[fx.Node, str]:
-    """A variable for each node; a chain of nodes that nothing else reads shares one.
-
-    It is named after the last node of the chain, which is the one that is read elsewhere.
-    """
-    variables: dict[fx.Node, str] = {}
-    for node in reversed(graph.nodes):
-        if node.op == "placeholder":
-            variables[node] = str(node.target)
-        elif node.op != "output":
-            users = list(node.users)
-            only = users[0] if len(users) == 1 else None
-            follows = only is not None and only.op == "call_module" and len(only.args) == 1
-            variables[node] = variables[only] if only and follows else node.name
-    return variables
-
-
-def _expression(node: fx.Node, variables: Mapping[fx.Node, str]) -> str:
-    values = [_operand(value, variables) for value in node.args]
-    named = [f"{key}={_operand(value, variables)}" for key, value in node.kwargs.items()]
-    if node.op == "call_module":
-        return f"self.{node.target}({', '.join(values)})"
-    if node.op == "call_method":
-        return f"{values[0]}.{node.target}({', '.join([*values[1:], *named])})"
-    if node.target in INFIX:
-        return f" {INFIX[node.target]} ".join(values)
-    function = getattr(node.target, "__name__", "")
-    assert getattr(torch, function, None) is node.target, f"{node.target} is not of torch"
-    return f"torch.{function}({', '.join([*values, *named])})"
-
-
-def _operand(value: Any, variables: Mapping[fx.Node, str]) -> str:
-    if isinstance(value, fx.Node):
-        return _expression(value, variables) if _inline(value) else variables[value]
-    if isinstance(value, tuple | list):
-        inner = ", ".join(_operand(v, variables) for v in value)
-        if isinstance(value, list):
-            return f"[{inner}]"
-        return f"({inner}{',' if len(value) == 1 else ''})"
     return repr(value)

@@ -25,7 +25,7 @@ def load() -> tuple[str, ...]:
             point.load()
         except Exception as error:
             raise problem(
-                "NAS603", f"the operations of '{point.name}' ({point.value}) do not load: {error}"
+                "NAS803", f"the operations of '{point.name}' ({point.value}) do not load: {error}"
             ) from error
         found.append(point.name)
     return tuple(found)

@@ -32,9 +32,9 @@ def register(operation: Operation) -> Callable[[B], B]:
     def decorate(build: B) -> B:
         name = operation.name
         if not name.isidentifier():
-            raise problem("NAS602", f"'{name}' cannot name an operation: it must be one word")
+            raise problem("NAS802", f"'{name}' cannot name an operation: it must be one word")
         if name in OPERATIONS and _origin(BUILDERS.get(name)) != _origin(build):
-            raise problem("NAS602", f"there is already an operation '{name}'")
+            raise problem("NAS802", f"there is already an operation '{name}'")
         OPERATIONS[name] = operation
         BUILDERS[name] = build
         return build

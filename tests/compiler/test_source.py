@@ -135,5 +135,36 @@ def test_it_reads_well() -> None:
         assert line in text.splitlines(), line
 
 
+def test_sums_of_many_are_cut_into_lines() -> None:
+    draft = Draft()
+    x = draft.input("x", 3)
+    terms = [draft.at(f"relu@{i}", "relu", x) for i in range(2000)]
+    network = draft.network(draft.at("sum", "add", terms))
+    check(network, [torch.randn(2, 3)])
+    assert max(map(len, to_source(network).splitlines())) <= 100
+
+
+def test_variables_are_taken_over() -> None:
+    """A value that is still read keeps its name; one that is not gives it away."""
+    draft = Draft()
+    x = draft.input("y", 3)
+    a = draft.at("a", "relu", x)
+    b = draft.at("b", "tanh", a)
+    c = draft.at("c", "add", [a, b])
+    unread = draft.at("d", "sigmoid", c)
+    assert unread
+    e = draft.at("e", "concat", [c, b])
+    lines = to_source(draft.network(e, b)).splitlines()
+    start = lines.index("    def forward(self, y: Tensor) -> tuple[Tensor, ...]:")
+    assert [line.strip() for line in lines[start + 1 : start + 7]] == [
+        "x = self.a(y)",
+        "z = self.b(x)",
+        "x = x + z",
+        "u = self.d(x)",
+        "x = torch.cat([x, z], dim=-1)",
+        "return x, z",
+    ]
+
+
 def test_the_same_network_gives_the_same_text() -> None:
     assert to_source(nasbench201(MIXED, 4, 1, 8)) == to_source(nasbench201(MIXED, 4, 1, 8))
