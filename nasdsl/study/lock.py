@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -41,9 +42,11 @@ class Lock:
                 f"the run in '{folder}' is being written by another process{holder}; "
                 "wait for it, or stop it first",
             ) from error
-        self._file.truncate(0)
-        self._file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        self._file.flush()
+        # A full disk must not keep anyone from going on: the name is a courtesy.
+        with suppress(OSError):
+            self._file.truncate(0)
+            self._file.write(f"process {os.getpid()} on {socket.gethostname()}")
+            self._file.flush()
 
     def release(self) -> None:
         """Lets others write."""

@@ -22,15 +22,19 @@ DEFAULT_GOAL = Entry("accuracy")
 
 @dataclass(frozen=True, slots=True)
 class Ball:
-    """A neighborhood to be measured: ``samples`` neighbors within ``radius`` edits (0: all)."""
+    """A neighborhood to be measured: ``samples`` neighbors (0: all) within ``radius`` edits.
+
+    A radius of ``None`` is that of the file's ``neighborhood``.
+    """
 
     samples: int
-    radius: int = 1
+    radius: int | None = None
 
     @property
     def name(self) -> str:
         """As it stands in the records."""
-        return f"samples={self.samples or 'all'} radius={self.radius}"
+        within = "" if self.radius is None else f" radius={self.radius}"
+        return f"samples={self.samples or 'all'}{within}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +53,7 @@ class Aggregate:
     name: str
     request: MetricRequest
     source: str
-
-    @property
-    def ball(self) -> Ball:
-        """The neighborhood it is taken over."""
-        return Ball(self.request["samples"], self.request["radius"])
+    ball: Ball
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,14 @@ class Plan:
         return Measured("failed" if failed else "complete", reason, values, spreads)
 
 
+def _ball(request: MetricRequest, entries: Sequence[Entry]) -> Ball:
+    """The neighborhood that a goal asks for; the file's own radius where it names none."""
+    (entry, *_) = (e for e in entries if e.source() == request.written)
+    names = {name for name, _ in entry.kwargs}
+    given = "radius" in names or len(entry.args) > 1
+    return Ball(request["samples"], request["radius"] if given else None)
+
+
 def _counts(request: MetricRequest) -> bool:
     return request.facts.cost == "static" and not request.facts.unit
 
@@ -167,11 +175,16 @@ def read_plan(
         best = Aim(names[len(asked)], space.best.direction == "maximize", picking)
     elif score is not None and len(written) == 1 and aims:
         best = aims[-1]
+    near = [e for _, e in entries] + ([space.best.entry] if space.best is not None else [])
     plan = Plan(
         seed,
         aims,
         tuple((n, r) for n, r in by_name.items() if r.metric != NEIGHBORHOOD),
-        tuple(Aggregate(n, r, "accuracy") for n, r in by_name.items() if r.metric == NEIGHBORHOOD),
+        tuple(
+            Aggregate(n, r, DEFAULT_GOAL.name, _ball(r, near))
+            for n, r in by_name.items()
+            if r.metric == NEIGHBORHOOD
+        ),
         best,
         limit,
     )

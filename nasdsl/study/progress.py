@@ -93,8 +93,8 @@ def number(value: float | None) -> str:
     """A value in a few characters."""
     if value is None:
         return ""
-    if float(value).is_integer() and abs(value) >= 1000:
-        return f"{int(value):,}"
+    if isinstance(value, int):
+        return f"{value:,}"
     return f"{value:.2f}" if abs(value) >= 1 else f"{value:.4f}"
 
 
@@ -221,14 +221,16 @@ class Live(Display):
         return self._table("Last trials", begun[-LAST_ROWS:], None)
 
     def _table(self, title: str, rows: list[Trial], best: int | None) -> RenderableType:
+        from rich.box import SIMPLE_HEAD
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title=title, title_justify="left", title_style="bold", expand=False)
+        table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
         table.add_column("#", justify="right")
         table.add_column("role", no_wrap=True, max_width=22)
         for name in self._names():
-            table.add_column(Text(name), justify="right")
+            # A long name is broken at its dots rather than cut.
+            table.add_column(Text(name.replace(".", ".\n")), justify="right")
         table.add_column("state")
         for t in rows:
             role = "center" if t.role == "center" else f"{t.edit} of {t.center}"

@@ -61,8 +61,8 @@ class Subjects:
         """
         seed = derive(self._seed, "neighbors", str(architecture.rank), ball.name)
         found = (
-            self._space.sample_neighbors(architecture, ball.samples, seed)
+            self._space.sample_neighbors(architecture, ball.samples, seed, ball.radius)
             if ball.samples
-            else self._space.neighbors(architecture)
+            else self._space.neighbors(architecture, ball.radius)
         )
         return [(neighbor.edit, self.of_neighbor(neighbor)) for neighbor in found]
