@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -48,6 +49,6 @@ def load_space(file: str, overrides: dict[str, str]) -> Space:
     """The space of a file; its warnings go to standard error."""
     import nasdsl
 
-    space = nasdsl.load(file, overrides)
+    space = nasdsl.load(Path(file), overrides)
     output.current().warnings(space.warnings)
     return space

@@ -59,14 +59,7 @@ def fields(pairs: Iterable[tuple[str, str]], indent: str = "  ") -> list[str]:
     width = max((len(name) for name, _ in pairs), default=0) + 2
     lines = []
     for name, value in pairs:
-        lines += textwrap.wrap(
-            value or "-",
-            WIDTH,
-            initial_indent=f"{indent}{name:{width}}",
-            subsequent_indent=" " * (len(indent) + width),
-            break_on_hyphens=False,
-            break_long_words=False,
-        )
+        lines += wrapped(value or "-", f"{indent}{name:{width}}", " " * (len(indent) + width))
     return lines
 
 
@@ -76,13 +69,16 @@ def decisions(values: Mapping[str, Any], indent: str = "    ") -> list[str]:
     return wrapped(", ".join(text.replace(" ", "\N{NO-BREAK SPACE}") for text in shown), indent)
 
 
-def wrapped(text: str, indent: str = "") -> list[str]:
-    """A text in lines; where a no-break space stands, no line ends."""
+def wrapped(text: str, indent: str = "", further: str | None = None) -> list[str]:
+    """A text in lines; where a no-break space stands, no line ends.
+
+    ``further`` is the indent of all lines but the first.
+    """
     lines = textwrap.wrap(
         text,
         WIDTH,
         initial_indent=indent,
-        subsequent_indent=indent,
+        subsequent_indent=indent if further is None else further,
         break_on_hyphens=False,
         break_long_words=False,
     )
@@ -90,7 +86,9 @@ def wrapped(text: str, indent: str = "") -> list[str]:
 
 
 def value_text(value: Any) -> str:
-    """A decision's value as it would be written in a text."""
+    """A decision's value as it would be written in a text; ``None`` is one that is not made."""
+    if value is None:
+        return "absent"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple | list):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from nasdsl.cli import layout, output
 from nasdsl.cli.arguments import load_space, overridable, seeded
-from nasdsl.cli.files import STDIN, write_text
+from nasdsl.cli.files import STREAM, write_text
 
 
 @click.command(
@@ -22,7 +24,11 @@ Examples:
 @click.argument("file")
 @click.argument("arch")
 @click.option(
-    "-o", "target", default=STDIN, metavar="FILE", help="Where to write; standard output if absent."
+    "-o",
+    "target",
+    default=STREAM,
+    metavar="FILE",
+    help="Where to write; standard output if absent.",
 )
 @overridable
 @output.answers
@@ -38,18 +44,84 @@ def compile_command(file: str, arch: str, target: str, overrides: dict[str, str]
     source = to_source(architecture.network)
     if out.as_json:
         record = {
-            "file": None if target == STDIN else target,
+            "file": None if target == STREAM else target,
             "fingerprint": architecture.fingerprint,
             "params": architecture.params,
             "macs": architecture.macs,
         }
-        if target == STDIN:
+        if target == STREAM:
             record["source"] = source
         else:
             write_text(target, source)
         out.record(record)
-    elif target == STDIN:
+    elif target == STREAM:
         click.echo(source, nl=False)
     else:
         write_text(target, source)
         out.remark(f"{target}: {layout.number(architecture.params)} parameters")
+
+
+@click.command(
+    epilog="""\b
+ARCH is a rank, a key of the space, or a JSON file.
+\b
+Examples:
+  nasdsl score space.nas 7712
+  nasdsl score space.nas 7712 --metric params --metric 'flatness.weights(M=5)'
+"""
+)
+@click.argument("file")
+@click.argument("arch")
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME",
+    help="A metric as written in a file; repeatable. Those of the file's objectives by default.",
+)
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@seeded
+@overridable
+@output.answers
+def score(
+    file: str,
+    arch: str,
+    metrics: tuple[str, ...],
+    device: str,
+    seed: int,
+    overrides: dict[str, str],
+) -> None:
+    """Train one architecture as the file says, and measure it.
+
+    With the seed of a run this gives the values that the run records. Metrics that need no
+    training train nothing. With -v each metric's definition is printed.
+    """
+    out = output.current()
+    space = load_space(file, overrides)
+    architecture = space.find(arch)
+    from nasdsl.study.scoring import metrics_of
+    from nasdsl.study.scoring import score as measure
+
+    scores = measure(
+        space, architecture, metrics_of(space, metrics), seed, device, str(Path(file).parent)
+    )
+    if out.as_json:
+        for found in scores:
+            out.record(found.to_json())
+        return
+    rows = [
+        (
+            found.metric,
+            f"{layout.number(found.value)} {found.unit}".rstrip(),
+            "-" if found.spread is None else layout.number(found.spread),
+            f"{found.seconds:.2f}",
+        )
+        for found in scores
+    ]
+    first, *lines = layout.table(rows, ("metric", "value", "spread", "seconds"), left=(0,))
+    out.line(first)
+    for found, line in zip(scores, lines, strict=True):
+        out.line(line)
+        if out.verbose:
+            for text in layout.wrapped(found.definition, "    "):
+                out.line(text)

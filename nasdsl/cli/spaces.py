@@ -40,7 +40,7 @@ def info(file: str, overrides: dict[str, str]) -> None:
     pairs = [
         ("architectures", layout.number(record["architectures"])),
         ("feasible", feasible),
-        ("choices", layout.number(record["choices"])),
+        ("choices", _choices(record["choices"])),
         ("neighbors", layout.bounds(record["neighbors"])),
         ("params", layout.bounds(record["params"])),
         ("macs", layout.bounds(record["macs"])),
@@ -49,6 +49,11 @@ def info(file: str, overrides: dict[str, str]) -> None:
     ]
     for line in layout.fields(pairs):
         out.line(line)
+
+
+def _choices(choices: list[dict[str, Any]]) -> str:
+    shown = [f"{c['name']} of {layout.number(c['values'])}" for c in choices]
+    return ", ".join(text.replace(" ", "\N{NO-BREAK SPACE}") for text in shown)
 
 
 @click.command(

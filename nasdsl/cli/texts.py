@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import sys
+from pathlib import Path
 
 import click
 
 from nasdsl.cli import output
 from nasdsl.cli.arguments import overridable
-from nasdsl.cli.files import STDIN, read_source, write_text
-from nasdsl.diagnostics import Diagnostic, DiagnosticError, errors
+from nasdsl.cli.files import STREAM, write_text
+from nasdsl.diagnostics import Diagnostic, DiagnosticError, Source, errors, problem
 
 
 @click.command(
@@ -29,14 +30,14 @@ def check(files: tuple[str, ...], overrides: dict[str, str]) -> int:
     Nothing is trained and torch is not loaded. The exit code is 1 if there is an error;
     warnings alone leave it at 0.
     """
-    from nasdsl.language import check_file
+    from nasdsl.api import check
 
     out = output.current()
     found: list[Diagnostic] = []
     sound = []
     for file in files:
         try:
-            of_file = check_file(file, overrides)
+            of_file = check(file, overrides)
         except DiagnosticError as error:
             of_file = list(error.diagnostics)
         found += of_file
@@ -81,7 +82,7 @@ def fmt(files: tuple[str, ...], only_check: bool, diff: bool) -> int:
     problems: list[Diagnostic] = []
     for file in files:
         try:
-            before = read_source(file)
+            before = _source(file)
             after = format_text(before.text, before.name)
         except DiagnosticError as error:
             problems += error.diagnostics
@@ -95,7 +96,7 @@ def fmt(files: tuple[str, ...], only_check: bool, diff: bool) -> int:
         if only_check or diff:
             if different and not diff and not out.as_json:
                 out.line(f"{before.name}: would be reformatted")
-        elif file == STDIN:
+        elif file == STREAM:
             if not out.as_json:
                 click.echo(after, nl=False)
         elif different:
@@ -105,6 +106,17 @@ def fmt(files: tuple[str, ...], only_check: bool, diff: bool) -> int:
     if problems:
         out.diagnostics(problems)
     return 1 if problems or (only_check and changed) else 0
+
+
+def _source(file: str) -> Source:
+    from nasdsl.api import read_source
+
+    if file != STREAM:
+        return read_source(Path(file))
+    try:
+        return Source("<stdin>", sys.stdin.buffer.read().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise problem("NAS002", f"standard input is not UTF-8: {error.reason}") from None
 
 
 def _difference(name: str, before: str, after: str) -> list[str]:
