@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any
 
 from nasdsl.diagnostics import Span
 from nasdsl.operations.operation import Cost, TensorType
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 INPUT = "input"
 
@@ -34,7 +35,7 @@ class Node:
     settings: Mapping[str, Any]
     inputs: tuple[str, ...]
     type: TensorType
-    cost: Cost = Cost()
+    cost: Cost = field(default_factory=Cost)
     span: Span | None = field(default=None, compare=False)
 
 
@@ -79,6 +80,8 @@ class Network:
         ``add(x, x)`` keeps both edges. A node carries ``op, settings, type, shape, params,
         macs, span``; the graph carries ``name, inputs, outputs``.
         """
+        import networkx as nx  # takes longer to import than most spaces to check
+
         graph: nx.MultiDiGraph[str] = nx.MultiDiGraph(
             name=self.name, inputs=tuple(n.id for n in self.inputs), outputs=self.outputs
         )
@@ -101,6 +104,8 @@ class Network:
     @classmethod
     def from_networkx(cls, graph: nx.MultiDiGraph[str]) -> Network:
         """The network that :meth:`to_networkx` wrote, its nodes in topological order."""
+        import networkx as nx
+
         nodes = []
         for name in nx.lexicographical_topological_sort(
             graph, key={n: i for i, n in enumerate(graph)}.__getitem__

@@ -1,5 +1,8 @@
 """From the parser's reductions to the syntax tree."""
 
+# The methods carry the names of the grammar's rules, and the grammar is their documentation.
+# ruff: noqa: D102
+
 from __future__ import annotations
 
 from typing import Any, TypeVar

@@ -228,7 +228,7 @@ def _explain(
             )
             return _Found(unknown)
         follows = text[place.end :].lstrip(" \t")[:1]
-        if near and column == 1 and follows != "=" or (column == 1 and near):
+        if (near and column == 1 and follows != "=") or (column == 1 and near):
             return _Found(_unexpected(error, place, parser), cut=at)
     return _Found(_unexpected(error, place, parser))
 
@@ -296,7 +296,7 @@ def _wanted(error: lark.UnexpectedInput, parser: lark.Lark) -> list[str]:
             pattern = parser.get_terminal(name).pattern
         except KeyError:
             continue
-        if name in ("COMMENT",) or "\\t" in pattern.value and "\\n" in pattern.value:
+        if name in ("COMMENT",) or ("\\t" in pattern.value and "\\n" in pattern.value):
             continue
         found.append(pattern.value.removesuffix("\\b"))
     return sorted(set(found), key=found.index)

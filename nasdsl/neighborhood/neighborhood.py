@@ -10,10 +10,12 @@ from nasdsl.diagnostics import Diagnostic, DiagnosticError, Span, problem, sugge
 from nasdsl.graph.network import Network
 from nasdsl.language import syntax as s
 from nasdsl.neighborhood.complete import complete
+from nasdsl.neighborhood.extent import extent
 from nasdsl.neighborhood.rules import Change, Decisions, Exchange, Flip, Relabel, Step
 from nasdsl.neighborhood.sites import Site, sites
 from nasdsl.seeding import generator
 from nasdsl.space.constraints import Constraints
+from nasdsl.space.feasible import Bounds
 from nasdsl.space.program import Program
 from nasdsl.space.space import Architecture, Space
 from nasdsl.space.values import EvaluationError, Scope, number, whole
@@ -142,6 +144,10 @@ class Neighborhood:
                     )
             shell = following
         return found
+
+    def extent(self) -> Bounds:
+        """The least and greatest number of neighbors over the space."""
+        return extent(self)
 
     def _allowed(self, edit: EditRule, made: Architecture) -> bool:
         try:

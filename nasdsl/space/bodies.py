@@ -11,16 +11,16 @@ from nasdsl.language import syntax as s
 from nasdsl.operations.operation import TensorType
 from nasdsl.space.program import COMBINING
 from nasdsl.space.residual import (
-    POISON,
-    Copy,
     Fail,
     Key,
     Known,
     On,
     Ret,
-    Scope as Named,
     Step,
     Then,
+)
+from nasdsl.space.residual import (
+    Scope as Named,
 )
 from nasdsl.space.values import EvaluationError, Scope, members, shown
 

@@ -30,10 +30,12 @@ from nasdsl.space.residual import (
     Known,
     On,
     Ret,
-    Scope as Named,
     Step,
     Then,
     UseCell,
+)
+from nasdsl.space.residual import (
+    Scope as Named,
 )
 from nasdsl.space.values import (
     Closure,
@@ -481,8 +483,8 @@ class Elaborator(Evaluator):
             at.span,
         )
 
-    def _chain_scopes(self, argument: s.Argument, scope: Scope) -> list[tuple[Scope, int]]:
-        found = []
+    def _chain_scopes(self, argument: s.Argument, scope: Scope) -> list[tuple[Scope, Any]]:
+        found: list[tuple[Scope, Any]] = []
         for position, inner in enumerate(self.each(argument.clauses, scope)):
             index: Any = position
             if len(argument.clauses) == 1:
@@ -554,10 +556,10 @@ class Elaborator(Evaluator):
                 span = place.name.span
             code = "NAS104" if error.parameter and error.parameter not in parameters else "NAS228"
             if (
-                not place
-                and "needs a value" in error.message
-                or "at most" in error.message
-                and not place
+                (not place
+                and "needs a value" in error.message)
+                or ("at most" in error.message
+                and not place)
             ):
                 code = "NAS103"
             raise EvaluationError(code, error.message, span) from None

@@ -235,8 +235,12 @@ class Evaluator:
     def _compare(self, e: s.Compare, scope: Scope) -> Any:
         left = self.value(e.operands[0], scope)
         for operator, operand in zip(e.operators, e.operands[1:], strict=True):
-            interval = operator in ("in", "not in") and isinstance(operand, s.Range)
-            if interval and operand.step is None and not isinstance(left, Label | str):
+            if (
+                operator in ("in", "not in")
+                and isinstance(operand, s.Range)
+                and operand.step is None
+                and not isinstance(left, Label | str)
+            ):
                 # A range after 'in' is an interval: it may be wider than any set.
                 low = number(
                     self.value(operand.low, scope), operand.low.span, "the start of a range"

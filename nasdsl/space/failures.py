@@ -81,7 +81,7 @@ class _Search:
         if isinstance(step, UseCell):
             inner = self.reach(step.body)
             return {step.keys[k]: _under(step.cell, a) for k, a in inner.items() if k in step.keys}
-        return {k: () for k in step.outcomes}
+        return dict.fromkeys(step.outcomes, ())
 
     def mistakes(self, step: Step) -> dict[Mistake, Assignment]:
         """A shortest assignment for each mistake inside."""

@@ -520,7 +520,7 @@ class Whole(Step):
                 for other in self.last[at + 1 :]:
                     if _uses(final[1], other.name):
                         after *= other.joint.total(self._agreeing(other, final))
-                weights = {k: after for k in self._agreeing(cell, final)}
+                weights = dict.fromkeys(self._agreeing(cell, final), after)
                 _, rank = unrank(cell.joint, weights, rank, decided, cell.name)
         return rank
 
@@ -540,7 +540,7 @@ class Whole(Step):
                 for other in self.last[at + 1 :]:
                     if _uses(final[1], other.name):
                         after *= other.joint.total(self._agreeing(other, final))
-                weights = {k: after for k in self._agreeing(cell, final)}
+                weights = dict.fromkeys(self._agreeing(cell, final), after)
                 rank += rank_of(cell.joint, weights, reading, cell.name)[1]
         return rank
 

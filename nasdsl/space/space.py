@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +20,7 @@ from nasdsl.operations.operation import Operation, TensorType
 from nasdsl.operations.table import OPERATIONS
 from nasdsl.seeding import generator
 from nasdsl.space.constraints import Constraints
-from nasdsl.space.feasible import feasible
+from nasdsl.space.feasible import Bounds, cost_bounds, feasible
 from nasdsl.space.program import Program
 from nasdsl.space.residual import (
     DONE,
@@ -32,6 +32,7 @@ from nasdsl.space.residual import (
     Step,
     rank_of,
     run,
+    steps,
     unrank,
 )
 from nasdsl.space.values import EvaluationError, shown
@@ -93,6 +94,9 @@ class Edits(Protocol):
         self, center: Architecture, number_of: int, seed: Any, radius: int | None = None
     ) -> Sequence[Neighbor]:
         """Some neighbors."""
+
+    def extent(self) -> Bounds:
+        """The least and greatest number of neighbors over the space."""
 
 
 @dataclass(frozen=True)
@@ -305,6 +309,43 @@ class Space:
     def feasible(self) -> int | None:
         """The number of architectures under ``require``; none where it is not known."""
         return feasible(self).count
+
+    # ---- facts
+
+    @cached_property
+    def choices(self) -> list[dict[str, Any]]:
+        """The choices of the text: name, kind, the most values, and the line."""
+        found: dict[tuple[str, int], dict[str, Any]] = {}
+        for step in steps(self.step):
+            if isinstance(step, Branch):
+                at = step.span.start if step.span else 0
+                known = found.setdefault(
+                    (step.of, at),
+                    {
+                        "name": step.of,
+                        "kind": step.kind,
+                        "values": 0,
+                        "line": step.span.line if step.span else None,
+                    },
+                )
+                known["values"] = max(known["values"], len(step.options))
+        return [found[key] for key in sorted(found, key=lambda k: k[1])]
+
+    def info(self) -> dict[str, Any]:
+        """What can be said of the space without training: counts, and bounds of costs.
+
+        A bound that is not exact has ``exact: false`` beside it.
+        """
+        params, macs = cost_bounds(self)
+        return {
+            "name": self.name,
+            "architectures": self.size,
+            "feasible": self.feasible,
+            "choices": self.choices,
+            "neighbors": self.edits.extent().to_json(),
+            "params": params.to_json(),
+            "macs": macs.to_json(),
+        }
 
     # ---- samples
 

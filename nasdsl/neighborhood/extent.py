@@ -1,0 +1,71 @@
+"""How many neighbors the architectures of a space have: least and most."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nasdsl.neighborhood.rules import Change, Exchange, Flip, Relabel, Step
+from nasdsl.neighborhood.sites import Site
+from nasdsl.space.costs import Extremes, Fold
+from nasdsl.space.feasible import Bounds
+from nasdsl.space.residual import Branch
+
+if TYPE_CHECKING:
+    from nasdsl.neighborhood.neighborhood import Neighborhood
+
+ENUMERATED = 400
+"""Spaces of up to so many architectures are enumerated where nothing shorter is exact."""
+
+_PLAIN = (Change, Relabel, Step, Flip, Exchange)
+
+
+def extent(neighborhood: Neighborhood) -> Bounds:
+    """The least and greatest number of neighbors over the space.
+
+    Exact where every edit changes one decision wherever it fits, and there is no ``require``;
+    and in small spaces by enumeration. Otherwise the upper bound counts every edit as if it
+    fitted everywhere and the lower bound is 0.
+    """
+    space = neighborhood.space
+    plain = all(
+        len(edit.rules) == 1
+        and isinstance(edit.rules[0], _PLAIN)
+        and not edit.at
+        and edit.where is None
+        and not (isinstance(edit.rules[0], Exchange) and edit.rules[0].scope)
+        for edit in neighborhood.rules
+    )
+    exact = plain and neighborhood.radius == 1 and not space.program.requires
+    if not exact and space.size <= ENUMERATED:
+        counts = [len(neighborhood.of(a)) for a in space if space.allows(a)]
+        return Bounds(min(counts, default=0), max(counts, default=0), True)
+
+    def option(branch: Branch, value: Any) -> tuple[int, ...]:
+        return (len(_targets(neighborhood, branch, value)),)
+
+    low, high = Fold(Extremes(), 1, lambda emit: (0,), option).whole(space.step)
+    if exact:
+        return Bounds(low[0], high[0], True)
+    if not plain or neighborhood.radius > 1:
+        return Bounds(0, min(space.size - 1, _ball(high[0], neighborhood.radius)), False)
+    return Bounds(0, high[0], False)
+
+
+def _ball(degree: int, radius: int) -> int:
+    return sum(degree**r for r in range(1, radius + 1))
+
+
+def _targets(neighborhood: Neighborhood, branch: Branch, value: Any) -> set[Any]:
+    """The values that some edit gives one decision (edits of one decision alone)."""
+    name = branch.name or branch.of
+    site = Site(name, branch.of, branch.kind, value, tuple(branch.options))
+    found: set[Any] = set()
+    for edit in neighborhood.rules:
+        for rule in edit.rules:
+            for _, after in rule.apply({name: value}, [site]):
+                if isinstance(rule, Exchange):
+                    (gone,) = set(value) - set(after[name])
+                    found.add((after[name], gone))
+                else:
+                    found.add(after[name])
+    return found
