@@ -7,11 +7,11 @@ A package adds a searcher by an entry point of the group ``nasdsl.searchers`` th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from nasdsl.diagnostics import Diagnostic, Note, problem, suggestion
+from nasdsl.diagnostics import Diagnostic, DiagnosticError, Note, problem, suggestion
 from nasdsl.language.settings import Entry, Item, Option, read_entry
 from nasdsl.search import na_random
 from nasdsl.search.random_search import RandomSearch
@@ -149,7 +149,10 @@ def names() -> list[str]:
 def read_search(entry: Entry | None) -> tuple[SearchSettings | None, list[Diagnostic]]:
     """The search block, defaults filled in, and what is wrong with it."""
     entry = DEFAULT if entry is None else entry
-    kind = lookup(entry.name)
+    try:
+        kind = lookup(entry.name)
+    except DiagnosticError as error:
+        return None, [replace(d, span=entry.span) for d in error.diagnostics]
     if kind is None:
         known = names()
         message = f"'{entry.name}' is not a searcher{suggestion(entry.name, known)}"

@@ -305,10 +305,15 @@ class Study:
         self._tell(judged)
 
     def _is_cut(self, position: int) -> bool:
-        """Whether a center was judged without its neighborhood, for want of budget."""
-        measured = self._centers[position].measured
-        missing = any(a.name not in measured.values for a in self._plan.aggregates)
-        return measured.state == "complete" and missing
+        """Whether a center lacks its neighborhood's objectives, perhaps for want of budget.
+
+        Where the neighbors failed instead, judging it again comes to the same.
+        """
+        center = self._centers[position]
+        if self._trials[center.trial].measured.state != "complete":
+            return False
+        missing = any(a.name not in center.measured.values for a in self._plan.aggregates)
+        return center.measured.state in ENDED and missing
 
     def _judged(self, position: int) -> Measured:
         by_ball: dict[Ball, list[Measured | None]] = {}
@@ -327,7 +332,8 @@ class Study:
         judged = {}
         for center in self._centers:
             trial = self._trials[center.trial]
-            if center.measured.state not in ENDED and trial.measured.state in ENDED:
+            is_open = center.measured.state not in ENDED or self._is_cut(center.position)
+            if is_open and trial.measured.state in ENDED:
                 judged[center.position] = self._judged(center.position)
         self._store.judge(judged)
         self._settle(judged)
