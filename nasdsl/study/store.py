@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from nasdsl.diagnostics import DiagnosticError, problem
 from nasdsl.study.lock import Lock
@@ -24,6 +24,8 @@ from nasdsl.study.records import (
     TrialFact,
     table,
 )
+
+T = TypeVar("T")
 
 NAME = "study.sqlite"
 APPLICATION = 0x4E415344
@@ -170,30 +172,30 @@ class Store:
 
     def head(self) -> dict[str, Any]:
         """What :meth:`note` has set."""
-        return {name: json.loads(value) for name, value in self._rows("SELECT * FROM meta")}
+        return dict(self._read("SELECT * FROM meta", lambda r: (r[0], json.loads(r[1]))))
 
     def trials(self) -> list[TrialFact]:
         """All trials, by number."""
-        return [
-            TrialFact(
+        return self._read(
+            "SELECT * FROM trials ORDER BY number",
+            lambda r: TrialFact(
                 r[0], _subject(r[2], r[3]), r[4], r[5], r[6], _measured(r[7:11]), _load(r[11])
-            )
-            for r in self._rows("SELECT * FROM trials ORDER BY number")
-        ]
+            ),
+        )
 
     def centers(self) -> list[CenterFact]:
         """All proposals, in their order."""
-        return [
-            CenterFact(r[0], r[1], _subject(r[3], r[4]), r[5], _measured(r[6:10]))
-            for r in self._rows("SELECT * FROM centers ORDER BY position")
-        ]
+        return self._read(
+            "SELECT * FROM centers ORDER BY position",
+            lambda r: CenterFact(r[0], r[1], _subject(r[3], r[4]), r[5], _measured(r[6:10])),
+        )
 
     def links(self) -> list[LinkFact]:
         """All neighbors of all centers, in their order."""
-        return [
-            LinkFact(r[0], r[1], r[2], r[3], _subject(r[5], r[6]), r[7])
-            for r in self._rows("SELECT * FROM links ORDER BY center, ball, position")
-        ]
+        return self._read(
+            "SELECT * FROM links ORDER BY center, ball, position",
+            lambda r: LinkFact(r[0], r[1], r[2], r[3], _subject(r[5], r[6]), r[7]),
+        )
 
     def table(self) -> list[Trial]:
         """The trial table, read at one instant."""
@@ -202,9 +204,14 @@ class Store:
 
     # SQLite
 
-    def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
+    def _read(self, query: str, make: Callable[[tuple[Any, ...]], T]) -> list[T]:
         with _told(self.path):
-            yield from self._connection.execute(query).fetchall()
+            try:
+                return [make(row) for row in self._connection.execute(query).fetchall()]
+            except (ValueError, KeyError, TypeError) as error:
+                # Pages can be overwritten without SQLite noticing; what stands there then is
+                # neither text nor JSON, or JSON of another form.
+                raise sqlite3.DatabaseError(f"a record cannot be read ({error})") from error
 
     @contextmanager
     def _transaction(self, kind: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
@@ -324,7 +331,7 @@ def _told(path: Path) -> Iterator[None]:
         raise
     except sqlite3.OperationalError as error:
         raise problem("NAS607", f"cannot use '{path}': {error}") from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise problem("NAS608", f"'{path}' is damaged: {error}") from error
 
 
