@@ -111,7 +111,7 @@ def test_show_for_a_person(call: Call, small: Path) -> None:
     for name in ("conv", "relu", "maxpool", "global_avgpool", "linear"):
         assert name in text
     detailed = call("show", small, "7", "-v").out
-    assert "    from relu" in detailed and "k=3" in detailed
+    assert "    from relu" in detailed and "stride=1" in detailed
     assert not wide(text + detailed)
 
 
