@@ -52,11 +52,11 @@ def display(style: Style, plan: Plan, title: str, workers: int = 1) -> Display:
 
 
 class Plain(Display):
-    """One line for each trial that has ended."""
+    """One line for each trial that has ended, and for each center that is judged after that."""
 
     def __init__(self, stream: TextIO):
         self._stream = stream
-        self._told: set[int] | None = None
+        self._told: dict[int, Trial] | None = None
 
     def __call__(self, progress: Progress) -> None:
         """Prints the trials that have ended since the last call."""
@@ -64,14 +64,19 @@ class Plain(Display):
         ended = [t for t in rows if _is_measured(t)]
         if self._told is None:
             # What a resumed study already has was told by the run that did it.
-            self._told = {t.number for t in ended}
+            self._told = {t.number: t for t in ended}
             if self._told:
                 self.say(f"{len(self._told)} trials are there already")
-        total = f"/{progress.expected}" if progress.expected is not None else ""
+        total = f" of {progress.expected}" if progress.expected is not None else ""
         for trial in ended:
-            if trial.number not in self._told:
-                self._told.add(trial.number)
-                self.say(f"trial {trial.number + 1}{total}: {summary(trial)}")
+            before = self._told.get(trial.number)
+            self._told[trial.number] = trial
+            if before is None:
+                self.say(f"trial {trial.number}{total}: {summary(trial)}")
+            elif (before.state, before.reason) != (trial.state, trial.reason) or dict(
+                before.objectives
+            ) != dict(trial.objectives):
+                self.say(f"center {trial.number}: {news(before, trial)}")
 
     def say(self, text: str) -> None:
         """One line."""
@@ -87,6 +92,18 @@ def summary(trial: Trial) -> str:
         return f"{role}: failed: {trial.reason}{took}"
     values = ", ".join(f"{name} {number(value)}" for name, value in trial.objectives.items())
     return f"{role}: {values}{took}"
+
+
+def news(before: Trial, trial: Trial) -> str:
+    """What became known of a center with the last of its neighbors."""
+    values = [
+        f"{name} {number(value)}"
+        for name, value in trial.objectives.items()
+        if before.objectives.get(name) != value
+    ]
+    notes = [trial.reason] if trial.reason and trial.reason != before.reason else []
+    failed = ["failed"] if trial.state == "failed" else []
+    return ", ".join([*failed, *values, *notes]) or trial.state
 
 
 def number(value: float | None) -> str:
