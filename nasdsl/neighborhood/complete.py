@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from nasdsl.space.residual import Branch, Emit, Key, run
+from nasdsl.space.residual import Branch, Emit, Key
 from nasdsl.space.space import Architecture, Space
+from nasdsl.space.walk import run
 
 _COPY = re.compile(r"\[(\d+)\]")
 
@@ -27,6 +28,7 @@ class _Filler:
     def __init__(self, decisions: Mapping[str, Any]):
         self.given = decisions
         self.decided: dict[str, Any] = {}
+        self.paths: dict[int, str] = {}
 
     def emit(self, step: Emit, operands: tuple[str, ...], name: str) -> str:
         return name

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nasdsl.space.residual import Branch, Emit, Key, run
+from nasdsl.space.residual import Branch, Emit, Key
 from nasdsl.space.space import Architecture
+from nasdsl.space.walk import run
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class _Lister:
     def __init__(self, decisions: Mapping[str, Any]):
         self.decisions = decisions
         self.sites: dict[str, Site] = {}
+        self.paths: dict[int, str] = {}
 
     def emit(self, step: Emit, operands: tuple[str, ...], name: str) -> str:
         return name

@@ -22,7 +22,7 @@ from nasdsl.space.residual import (
 from nasdsl.space.residual import (
     Scope as Named,
 )
-from nasdsl.space.values import EvaluationError, Scope, members, shown
+from nasdsl.space.values import EvaluationError, Pending, Scope, Undecided, members, shown
 
 if TYPE_CHECKING:
     from nasdsl.space.elaborate import Elaborator, Item
@@ -196,9 +196,21 @@ class _Body:
             scopes = [
                 inner.bind(**{clause.variable.text: value})
                 for inner in scopes
-                for value in members(self.elaborator.value(source, inner), source.span)
+                for value in self._any_of(source, inner)
             ]
         return scopes
+
+    def _any_of(self, source: s.Expr, scope: Scope) -> Sequence[Any]:
+        """The members that a set may have, also where it is decided late."""
+        try:
+            return members(self.elaborator.value(source, scope), source.span)
+        except Undecided as missing:
+            binding = missing.pending.binding
+            _, domain = self.elaborator.domain(
+                binding.source, missing.pending.scope, binding.chosen
+            )
+            sets = [value if isinstance(value, tuple) else (value,) for value, _ in domain]
+            return tuple(dict.fromkeys(m for one in sets for m in one))
 
     def _sorted(self) -> list[Equation]:
         waiting = {e.name: self._reads(e.body, e.scope) for e in self.equations}
@@ -254,12 +266,25 @@ class _Body:
     def _from(
         self, position: int, live: tuple[TensorName, ...], types: Types, known: Known
     ) -> Step:
+        late = self.elaborator.late
+        if late.active:
+            known = late.forgotten(known, late.needed.union(*self._later_reads(position)))
         key = (position, types, known)
         found = self._memo.get(key)
         if found is None:
-            found = self._continue(position, live, types, known)
+            found = late.branching(
+                known,
+                lambda k: self._continue(position, live, types, k),
+                self.elaborator.fail,
+            )
             self._memo[key] = found
         return found
+
+    def _later_reads(self, position: int) -> list[frozenset[Pending]]:
+        """The late values that the equations from a position on read, and the output."""
+        late = self.elaborator.late
+        equations = [*self.order[position:], *self.outputs]
+        return [late.reads(e.body, e.scope) for e in equations]
 
     def _continue(
         self, position: int, live: tuple[TensorName, ...], types: Types, known: Known
@@ -273,9 +298,10 @@ class _Body:
         if position == len(self.order):
             return self._tensor(self.outputs[0].body, self.scope, live, types, known)
         equation = self.order[position]
-        first = Named(
-            equation.label, self._tensor(equation.body, equation.scope, live, types, known)
-        )
+        late = self.elaborator.late
+        with late.needing(*(self._later_reads(position + 1) if late.active else ())):
+            made = self._tensor(equation.body, equation.scope, live, types, known)
+        first = Named(equation.label, made)
         rest = {
             k: self._from(position + 1, (*live, equation.name), (*types, k[0]), k[1])
             for k in first.outcomes

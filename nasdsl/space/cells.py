@@ -11,8 +11,10 @@ from nasdsl.space.residual import (
     Copy,
     Joint,
     Key,
+    Lift,
     On,
     Outcomes,
+    Owned,
     Scope,
     Step,
     Then,
@@ -21,6 +23,20 @@ from nasdsl.space.residual import (
 
 class Mismatch(Exception):
     """The uses of a cell do not have the same places to decide."""
+
+
+class _JointLift(Lift):
+    """Several lifted uses together."""
+
+    __slots__ = ("lifts",)
+
+    def __init__(self, step: Step, lifts: list[Lift]):
+        self.lifts = lifts
+        super().__init__(step, frozenset())
+
+    def lifted(self, key: Key) -> Key:
+        """Each use's outcome with what is known besides."""
+        return tuple(lift.lifted(k) for lift, k in zip(self.lifts, key, strict=True))
 
 
 def together(name: str, bodies: dict[Any, Step]) -> CellDecisions:
@@ -62,6 +78,15 @@ def _joined(steps: tuple[Step, ...], memo: dict[tuple[int, ...], Step]) -> Step:
         if len({s.index for s in steps if isinstance(s, Copy)}) != 1:
             raise Mismatch
         return Copy(head.index, _product(tuple(s.step for s in steps if isinstance(s, Copy)), memo))
+    if isinstance(head, Owned):
+        owned = [s for s in steps if isinstance(s, Owned)]
+        if len({o.names for o in owned}) != 1:
+            raise Mismatch
+        return Owned(head.owner, head.names, _product(tuple(o.step for o in owned), memo))
+    if isinstance(head, Lift):
+        lifts = [s for s in steps if isinstance(s, Lift)]
+        inner = _product(tuple(x.step for x in lifts), memo)
+        return _JointLift(inner, lifts)
     if isinstance(head, Branch):
         branches = [s for s in steps if isinstance(s, Branch)]
         if len({b.name for b in branches}) != 1:
@@ -73,7 +98,7 @@ def _joined(steps: tuple[Step, ...], memo: dict[tuple[int, ...], Step]) -> Step:
         }
         if not options:
             raise Mismatch
-        return Branch(head.name, head.kind, head.of, options, head.span)
+        return Branch(head.name, head.kind, head.of, options, head.span, head.owner)
     assert isinstance(head, Then)
     thens = [s for s in steps if isinstance(s, Then)]
     first = _product(tuple(t.first for t in thens), memo)

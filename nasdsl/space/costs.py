@@ -17,14 +17,16 @@ from nasdsl.space.residual import (
     Emit,
     Joint,
     Key,
+    Lift,
     On,
+    Owned,
     Scope,
     Step,
     Then,
     UseCell,
     Whole,
-    _uses,
     steps,
+    uses,
 )
 
 T = TypeVar("T")
@@ -138,23 +140,23 @@ class Fold(Generic[T]):
             return total
         if isinstance(step, Whole):
             return self._whole(step)
-        assert isinstance(step, Scope | On | Copy)
+        assert isinstance(step, Scope | On | Copy | Owned)
         return self.whole(step.step)
 
     def _whole(self, step: Whole) -> T:
         total: T | None = None
-        for (key, uses), value in self.fold(step.body).items():
+        for (key, times), value in self.fold(step.body).items():
             for cell in (*step.first, *step.last):
-                if not _uses(key[1], cell.name):
+                if not uses(key[1], cell.name):
                     continue
-                found = self._cell(cell, key, uses)
+                found = self._cell(cell, key, times)
                 value = self.algebra.both(value, found)
             total = value if total is None else self.algebra.either(total, value)
         assert total is not None
         return total
 
-    def _cell(self, cell: CellDecisions, key: Key, uses: Uses) -> T:
-        times = {sig: n for (name, sig), n in uses if name == cell.name}
+    def _cell(self, cell: CellDecisions, key: Key, used: Uses) -> T:
+        times = {sig: n for (name, sig), n in used if name == cell.name}
         weights = tuple(times.get(sig, 0) for sig in cell.signatures)
         joint = self._joint(cell.joint, weights, {})
         total: T | None = None
@@ -177,11 +179,13 @@ class Fold(Generic[T]):
     def _fold(self, step: Step) -> dict[tuple[Key, Uses], T]:
         if isinstance(step, Emit):
             return {(step.key, NO_USES): self.algebra.one(self.emit(step))}
-        if isinstance(step, On | Scope | Copy):
+        if isinstance(step, On | Scope | Copy | Owned):
             return self.fold(step.step)
+        if isinstance(step, Lift):
+            return {(step.lifted(k), u): v for (k, u), v in self.fold(step.step).items()}
         if isinstance(step, UseCell):
-            uses: Uses = frozenset({((step.cell, step.signature), 1)})
-            return {(k, uses): self.algebra.one(self.zero) for k in step.outcomes}
+            once: Uses = frozenset({((step.cell, step.signature), 1)})
+            return {(k, once): self.algebra.one(self.zero) for k in step.outcomes}
         out: dict[tuple[Key, Uses], T] = {}
         if isinstance(step, Branch):
             for value, option in step.options.items():
@@ -223,8 +227,10 @@ class Fold(Generic[T]):
                         cost[i] += c * times
                 out[outcome] = self.algebra.one(tuple(cost))
             return out
-        if isinstance(step, On | Scope | Copy):
+        if isinstance(step, On | Scope | Copy | Owned):
             return self._joint(step.step, weights, memo)
+        if isinstance(step, Lift):
+            return {step.lifted(k): v for k, v in self._joint(step.step, weights, memo).items()}
         if isinstance(step, Branch):
             for value, option in step.options.items():
                 for key, found in self._joint(option, weights, memo).items():
@@ -244,8 +250,12 @@ class Fold(Generic[T]):
         """The cost of a step in which nothing is decided and whose outcome is known."""
         if isinstance(step, Emit):
             return self.emit(step)
-        if isinstance(step, On | Scope | Copy):
+        if isinstance(step, On | Scope | Copy | Owned):
             return self.fixed(step.step, key)
+        if isinstance(step, Lift):
+            return self.fixed(
+                step.step, next(k for k in step.step.outcomes if step.lifted(k) == key)
+            )
         if isinstance(step, Then):
             for inner in step.first.outcomes:
                 if key in step.rest[inner].outcomes:

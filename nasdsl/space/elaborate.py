@@ -19,6 +19,7 @@ from nasdsl.operations.resolve import SettingError, resolve
 from nasdsl.operations.table import OPERATIONS
 from nasdsl.space.evaluate import Evaluator
 from nasdsl.space.labels import label_uses
+from nasdsl.space.late import NOTHING, LateValues
 from nasdsl.space.program import COMBINING, SPECIAL, Program, Template
 from nasdsl.space.residual import (
     POISON,
@@ -28,6 +29,7 @@ from nasdsl.space.residual import (
     Fail,
     Key,
     Known,
+    Lift,
     On,
     Ret,
     Step,
@@ -42,6 +44,7 @@ from nasdsl.space.values import (
     EvaluationError,
     Family,
     Label,
+    Pending,
     Scope,
     kind_of,
     members,
@@ -73,6 +76,7 @@ class Elaborator(Evaluator):
         self.labels: dict[int, str] = {}
         self.observed: dict[str, dict[Any, Step]] = {}
         """Bodies of cells by cell and signature, in the order of first use."""
+        self.late = LateValues(self)
         self._memo: dict[Any, Step] = {}
         self._bodies: dict[Any, Step] = {}
         self._count = 0
@@ -99,6 +103,10 @@ class Elaborator(Evaluator):
         )
         for expr in bodies:
             self.labels.update(label_uses(expr, self.program.templates))
+
+    def settled(self, value: Any) -> Any:
+        """A value in scope, late ones as they are decided."""
+        return self.late.settled(value)
 
     # ---- steps
 
@@ -130,15 +138,33 @@ class Elaborator(Evaluator):
 
     def apply(self, expr: s.Expr, scope: Scope, types: Types, known: Known) -> Step:
         """A module applied to inputs of these types. The frame is the inputs."""
-        key = (id(expr), types, known, *self._env(expr, scope))
+        if not self.late.active:
+            return self._applied(expr, scope, types, known, NOTHING)
+        # What is known of late values that the expression cannot read is left out while it is
+        # worked out, so that it is worked out once for all of them.
+        reads = self.late.reads(expr, scope)
+        matters = self.late.relevant(known, reads)
+        step = self._applied(expr, scope, types, matters, self.late.needed & reads)
+        return Lift(step, known - matters) if len(matters) < len(known) else step
+
+    def _applied(
+        self,
+        expr: s.Expr,
+        scope: Scope,
+        types: Types,
+        known: Known,
+        needed: frozenset[Pending],
+    ) -> Step:
+        key = (id(expr), types, known, needed, *self._env(expr, scope))
         found = self._memo.get(key)
         if found is None:
             self._grow(expr)
             inner = scope.with_cin(types[0].channels if types and types[0] != POISON else None)
-            try:
-                found = self._apply(expr, inner, types, known)
-            except EvaluationError as error:
-                found = self.fail(error, known)
+            with self.late.at(known, needed):
+                found = self.late.branching(
+                    known, lambda k: self._apply(expr, inner, types, k), self.fail
+                )
+            found = self.late.trimmed(found, needed)
             self._memo[key] = found
         return found
 
@@ -147,7 +173,8 @@ class Elaborator(Evaluator):
             return self.apply(expr.inner, scope, types, known)
         if isinstance(expr, s.Chain):
             parts = [lambda t, k, p=p: self.apply(p, scope, t, k) for p in expr.parts]
-            return self.sequence(parts, types, known)
+            reads = [self.late.reads(p, scope) for p in expr.parts] if self.late.active else None
+            return self.sequence(parts, types, known, reads)
         if isinstance(expr, s.Terms):
             return self._terms_module(expr, scope, types, known)
         if isinstance(expr, s.Binary) and expr.operator == "*":
@@ -164,14 +191,20 @@ class Elaborator(Evaluator):
         parts: Sequence[Callable[[Types, Known], Step]],
         types: Types,
         known: Known,
+        reads: Sequence[frozenset[Pending]] | None = None,
     ) -> Step:
-        """Modules one after another, states that agree merged between them."""
+        """Modules one after another, states that agree merged between them.
+
+        ``reads``: the late values that each part reads, where there are any.
+        """
         if not parts:
             return Ret(0, (types[0], known))
         levels: list[dict[Any, Step]] = []
         states: dict[Any, tuple[Types, Known]] = {(types, known): (types, known)}
-        for part in parts:
-            level = {at: part(t, k) for at, (t, k) in states.items()}
+        for index, part in enumerate(parts):
+            later_reads = reads[index + 1 :] if reads else ()
+            with self.late.needing(*later_reads):
+                level = {at: part(t, k) for at, (t, k) in states.items()}
             levels.append(level)
             states = {}
             for step in level.values():
@@ -192,7 +225,8 @@ class Elaborator(Evaluator):
             raise EvaluationError("NAS107", "modules cannot be subtracted", e.span)
         op = "concat" if "++" in e.operators else "add"
         branches = [lambda t, k, o=o: self.apply(o, scope, t, k) for o in e.operands]
-        return self.fan(op, branches, types, known, e, op)
+        reads = [self.late.reads(o, scope) for o in e.operands] if self.late.active else None
+        return self.fan(op, branches, types, known, e, op, reads)
 
     def fan(
         self,
@@ -202,6 +236,7 @@ class Elaborator(Evaluator):
         known: Known,
         at: s.Expr,
         label: str,
+        reads: Sequence[frozenset[Pending]] | None = None,
     ) -> Step:
         """Modules on the same inputs, their results combined."""
         n = len(types)
@@ -209,9 +244,9 @@ class Elaborator(Evaluator):
 
         def go(index: int, results: Types, k: Known) -> Step:
             if index == len(branches):
-                made = self.emit(op, {}, results, k, at, label, tuple(range(n, n + len(results))))
-                return made
-            step = branches[index](types, k)
+                return self.emit(op, {}, results, k, at, label, tuple(range(n, n + len(results))))
+            with self.late.needing(*(reads[index + 1 :] if reads else ())):
+                step = branches[index](types, k)
             if results:
                 step = On(inputs, step)
             rest = {key: go(index + 1, (*results, key[0]), key[1]) for key in step.outcomes}
@@ -276,7 +311,9 @@ class Elaborator(Evaluator):
         name = callee.name
         label = self.labels.get(id(callee), name)
         if name in scope:
-            return self._apply_value(scope.get(name), label, expr, scope, types, known)
+            return self._apply_value(
+                self.settled(scope.get(name)), label, expr, scope, types, known
+            )
         let = self.program.lets.get(name)
         if let is not None and (let.parameters is None or call is None):
             return self._apply_value(
@@ -438,11 +475,14 @@ class Elaborator(Evaluator):
         if name == "chain":
             self._single(types, expr)
             parts = []
+            reads = []
             for inner, index in self._chain_scopes(argument, scope):
+                if self.late.active:
+                    reads.append(self.late.reads(argument.value, inner))
                 parts.append(
                     lambda t, k, env=inner, i=index: Copy(i, self.apply(argument.value, env, t, k))
                 )
-            return self.sequence(parts, types, known)
+            return self.sequence(parts, types, known, reads or None)
         if argument.clauses:
             raise EvaluationError("NAS219", f"'{name}' takes no 'for'", argument.span)
         made = self.apply(argument.value, scope, types, known)
@@ -509,7 +549,10 @@ class Elaborator(Evaluator):
                 lambda t, kk, it=it: self._scoped(it.label, self.apply(it.expr, it.scope, t, kk))
                 for it in items
             ]
-            return self.fan(op, branches, types, k, call, label)
+            reads = None
+            if self.late.active:
+                reads = [self.late.reads(it.expr, it.scope) for it in items]
+            return self.fan(op, branches, types, k, call, label, reads)
 
         return self.expand(call.arguments, scope, known, finish)
 
@@ -555,11 +598,8 @@ class Elaborator(Evaluator):
             if place and place.name and error.parameter not in parameters:
                 span = place.name.span
             code = "NAS104" if error.parameter and error.parameter not in parameters else "NAS228"
-            if (
-                (not place
-                and "needs a value" in error.message)
-                or ("at most" in error.message
-                and not place)
+            if (not place and "needs a value" in error.message) or (
+                "at most" in error.message and not place
             ):
                 code = "NAS103"
             raise EvaluationError(code, error.message, span) from None
@@ -627,6 +667,17 @@ class Elaborator(Evaluator):
         body: Callable[[Scope, Known], Step],
     ) -> Step:
         """The bindings of a ``where`` in order, then the body under each combination."""
+        if bindings and self.late.many(bindings, scope):
+            return self.late.declared(bindings, scope, known, body)
+        return self._bound(bindings, scope, known, body)
+
+    def _bound(
+        self,
+        bindings: Sequence[s.Binding],
+        scope: Scope,
+        known: Known,
+        body: Callable[[Scope, Known], Step],
+    ) -> Step:
         if not bindings:
             try:
                 return body(scope, known)
@@ -636,7 +687,7 @@ class Elaborator(Evaluator):
         name = head.name.text
 
         def after(value: Any) -> Step:
-            return self.bindings(tail, scope.bind(**{name: value}), known, body)
+            return self._bound(tail, scope.bind(**{name: value}), known, body)
 
         try:
             if not head.indices:
@@ -796,6 +847,7 @@ class Elaborator(Evaluator):
         if POISON in types:
             return Fail(Diagnostic("", "", use.span), known)
         deep = self.program.deep(cell)
+        scope = self.late.resolved(scope, deep)
         decided = tuple((n, v) for n, v in scope.decided.items() if n in deep)
         signature = (tuple(sorted(scope.local.items(), key=lambda p: p[0])), types, decided)
         bodies = self.observed.setdefault(name, {})
@@ -804,12 +856,13 @@ class Elaborator(Evaluator):
                 raise EvaluationError("NAS106", f"the cell '{name}' uses itself", use.span)
             self._running.append(name)
             try:
-                bodies[signature] = self.bindings(
-                    cell.where,
-                    scope,
-                    frozenset(),
-                    lambda env, k: graph_body(self, cell.graph, env, types, k, use),
-                )
+                with self.late.at(frozenset(), NOTHING):
+                    bodies[signature] = self.bindings(
+                        cell.where,
+                        scope,
+                        frozenset(),
+                        lambda env, k: graph_body(self, cell.graph, env, types, k, use),
+                    )
             finally:
                 self._running.pop()
         body = bodies[signature]

@@ -16,6 +16,7 @@ from nasdsl.space.values import (
     EvaluationError,
     Family,
     Label,
+    Pending,
     Scope,
     arithmetic,
     kind_of,
@@ -81,7 +82,7 @@ class Evaluator:
         if id(e) in self.program.bad:
             raise EvaluationError("", "", e.span)
         if e.name in scope:
-            return scope.get(e.name)
+            return self.settled(scope.get(e.name))
         if e.name == "cin":
             if scope.cin is None:
                 raise EvaluationError(
@@ -99,6 +100,10 @@ class Evaluator:
         raise EvaluationError(
             "NAS101", f"unknown name '{e.name}'{suggestion(e.name, known)}", e.span
         )
+
+    def settled(self, value: Any) -> Any:
+        """A value in scope; late ones are known only while a space is worked out."""
+        return value
 
     def constant(self, let: s.Let, scope: Scope, at: s.Expr) -> Any:
         """The value of a ``let`` that is no choice."""
@@ -263,7 +268,7 @@ class Evaluator:
         index = self.value(e.index, scope)
         if isinstance(base, Family):
             try:
-                return base.get(tuple(index) if isinstance(index, tuple) else index)
+                return self.settled(base.get(tuple(index) if isinstance(index, tuple) else index))
             except (KeyError, TypeError):
                 known = tuple(k for k, _ in base.members)
                 raise EvaluationError(
@@ -432,7 +437,7 @@ class Evaluator:
                 return self._is_label_family(e, scope)
             elif isinstance(e, s.Ref):
                 if e.name in scope:
-                    return isinstance(scope.get(e.name), Closure | Label)
+                    return is_modular(scope.get(e.name))
                 return (
                     e.name in self.program.templates
                     or e.name in SPECIAL
@@ -460,8 +465,18 @@ class Evaluator:
         if isinstance(e.base, s.Ref) and e.base.name in scope:
             base = scope.get(e.base.name)
             if isinstance(base, Family):
-                return any(isinstance(v, Label | Closure) for _, v in base.members)
+                return any(is_modular(v) for _, v in base.members)
         return False
+
+
+def is_modular(value: Any) -> bool:
+    """Whether a value is a module: one handed in, or an alternative chosen as a value."""
+    if isinstance(value, Pending):
+        source = value.binding.source
+        return isinstance(source, s.Ref) and source.name not in value.scope
+    if isinstance(value, Family):
+        return False
+    return isinstance(value, Closure | Label)
 
 
 def _related(operator: str, left: Any, right: Any, e: s.Compare) -> bool:

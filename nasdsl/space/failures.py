@@ -12,7 +12,9 @@ from nasdsl.space.residual import (
     Fail,
     Joint,
     Key,
+    Lift,
     On,
+    Owned,
     Scope,
     Step,
     Then,
@@ -23,6 +25,7 @@ from nasdsl.space.values import shown
 
 Name = tuple[str, str, str]
 """A decision's path while it is read from the inside: first name, its copies, the rest."""
+_LATE = "\0"
 Assignment = tuple[tuple[Name, Any], ...]
 Mistake = tuple[str, str, int, int]
 
@@ -70,6 +73,10 @@ class _Search:
             return {k: _wrapped(step, a) for k, a in self.reach(step.step).items()}
         if isinstance(step, On):
             return self.reach(step.step)
+        if isinstance(step, Lift):
+            return {step.lifted(k): a for k, a in self.reach(step.step).items()}
+        if isinstance(step, Owned):
+            return {k: _home(step, a) for k, a in self.reach(step.step).items()}
         if isinstance(step, Branch):
             return _shortest(step, [self.reach(o) for o in step.options.values()])
         if isinstance(step, Then):
@@ -103,8 +110,10 @@ class _Search:
             return {mistake: ()}
         if isinstance(step, Scope | Copy):
             return {m: _wrapped(step, a) for m, a in self.mistakes(step.step).items()}
-        if isinstance(step, On):
+        if isinstance(step, On | Lift):
             return self.mistakes(step.step)
+        if isinstance(step, Owned):
+            return {m: _home(step, a) for m, a in self.mistakes(step.step).items()}
         if isinstance(step, UseCell):
             return {m: _under(step.cell, a) for m, a in self.mistakes(step.body).items()}
         if isinstance(step, Whole):
@@ -130,6 +139,8 @@ def _shortest(branch: Branch, options: list[Any]) -> dict[Any, Assignment]:
                 _keep(found, thing, assignment)
             else:
                 name: Name = (branch.name, "", "")
+                if branch.owner is not None:
+                    name = (f"{_LATE}{branch.owner}", "", branch.name)
                 _keep(found, thing, ((name, value), *assignment))
     return found
 
@@ -142,12 +153,23 @@ def _keep(found: dict[Any, Assignment], thing: Any, assignment: Assignment) -> N
 def _wrapped(step: Scope | Copy, assignment: Assignment) -> Assignment:
     out = []
     for (head, copies, tail), value in assignment:
-        if isinstance(step, Copy):
+        if head.startswith(_LATE):
+            out.append(((head, copies, tail), value))
+        elif isinstance(step, Copy):
             out.append(((head, f"[{step.index}]{copies}", tail), value))
         else:
             inside = _name((head, copies, tail))
             out.append(((step.segment, "", inside), value))
     return tuple(out)
+
+
+def _home(step: Owned, assignment: Assignment) -> Assignment:
+    """Late decisions of a declaration have come to where it stands."""
+    mine = f"{_LATE}{step.owner}"
+    return tuple(
+        ((tail, "", "") if head == mine else (head, copies, tail), value)
+        for (head, copies, tail), value in assignment
+    )
 
 
 def _under(cell: str, assignment: Assignment) -> Assignment:

@@ -26,6 +26,10 @@ Key = Any
 """The outcome of a step: (type, known)."""
 Outcomes = dict[Key, int]
 
+Late = tuple[int, str]
+"""A decision taken where it is first needed: the number of its declaration, and its name."""
+NO_LATE: frozenset[Late] = frozenset()
+
 DONE: Key = ("done", frozenset())
 """The outcome of a whole network."""
 
@@ -49,10 +53,12 @@ class Emitter(Protocol):
 class Step:
     """One step. ``outcomes`` as described above; ``decides``: a decision lies in it."""
 
-    __slots__ = ("broken", "decides", "outcomes")
+    __slots__ = ("broken", "decides", "late", "outcomes")
     outcomes: Outcomes
     decides: bool
     broken: bool
+    late: frozenset[Late]
+    """Decisions inside whose names belong to a declaration outside (see :class:`Owned`)."""
 
     def total(self, weights: Mapping[Key, int]) -> int:
         """The ways to decide, each weighted by its outcome."""
@@ -74,6 +80,7 @@ class Ret(Step):
         self.outcomes = {key: 1}
         self.decides = False
         self.broken = False
+        self.late = NO_LATE
 
 
 class Emit(Step):
@@ -101,6 +108,7 @@ class Emit(Step):
         self.outcomes = {key: 1}
         self.decides = False
         self.broken = False
+        self.late = NO_LATE
 
 
 class Fail(Step):
@@ -113,6 +121,7 @@ class Fail(Step):
         self.outcomes = {(POISON, known): 1}
         self.decides = False
         self.broken = True
+        self.late = NO_LATE
 
 
 class On(Step):
@@ -126,6 +135,7 @@ class On(Step):
         self.outcomes = step.outcomes
         self.decides = step.decides
         self.broken = step.broken
+        self.late = step.late
 
 
 class Scope(Step):
@@ -139,6 +149,7 @@ class Scope(Step):
         self.outcomes = step.outcomes
         self.decides = step.decides
         self.broken = step.broken
+        self.late = step.late
 
 
 class Copy(Step):
@@ -152,6 +163,7 @@ class Copy(Step):
         self.outcomes = step.outcomes
         self.decides = step.decides
         self.broken = step.broken
+        self.late = step.late
 
 
 class Then(Step):
@@ -174,20 +186,29 @@ class Then(Step):
         self.outcomes = outcomes
         self.decides = first.decides or any(r.decides for r in rest.values())
         self.broken = first.broken or any(r.broken for r in rest.values())
+        self.late = first.late.union(*(r.late for r in rest.values()))
 
 
 class Branch(Step):
     """A decision: ``name`` (added to the path) takes one of the values in order.
 
     ``kind`` is one of choice, label, value, pick, some, maybe, optional; ``of`` is the name
-    that the text gives it: of the choice, of the variable, or ``inputs``.
+    that the text gives it: of the choice, of the variable, or ``inputs``. A late decision has
+    the number of its declaration as ``owner``, and its name belongs to that path.
     """
 
-    __slots__ = ("kind", "name", "of", "options", "span")
+    __slots__ = ("kind", "name", "of", "options", "owner", "span")
 
     def __init__(
-        self, name: str, kind: str, of: str, options: Mapping[Any, Step], span: Span | None
+        self,
+        name: str,
+        kind: str,
+        of: str,
+        options: Mapping[Any, Step],
+        span: Span | None,
+        owner: int | None = None,
     ):
+        self.owner = owner
         self.of = of
         self.name = name
         self.kind = kind
@@ -200,6 +221,46 @@ class Branch(Step):
         self.outcomes = outcomes
         self.decides = True
         self.broken = any(step.broken for step in self.options.values())
+        self.late = frozenset().union(*(step.late for step in self.options.values()))
+        if owner is not None:
+            self.late |= {(owner, name)}
+
+
+class Owned(Step):
+    """The decisions of one declaration that are taken late, where they are first needed.
+
+    Their names are those of the declaration's own path, and in the order of ranks they come
+    first, in the order in which they are declared.
+    """
+
+    __slots__ = ("names", "owner", "step")
+
+    def __init__(self, owner: int, names: tuple[str, ...], step: Step):
+        self.owner = owner
+        self.names = names
+        self.step = step
+        self.outcomes = step.outcomes
+        self.decides = step.decides
+        self.broken = step.broken
+        self.late = frozenset(late for late in step.late if late[0] != owner)
+
+
+class Lift(Step):
+    """A step that was worked out without things known that do not matter to it."""
+
+    __slots__ = ("extra", "step")
+
+    def __init__(self, step: Step, extra: Known):
+        self.step = step
+        self.extra = extra
+        self.outcomes = {self.lifted(key): ways for key, ways in step.outcomes.items()}
+        self.decides = step.decides
+        self.broken = step.broken
+        self.late = step.late
+
+    def lifted(self, key: Key) -> Key:
+        """An outcome with what is known besides."""
+        return key[0], key[1] | self.extra
 
 
 class UseCell(Step):
@@ -218,203 +279,7 @@ class UseCell(Step):
         self.outcomes = dict.fromkeys(self.keys.values(), 1)
         self.decides = False
         self.broken = body.broken
-
-
-def join(path: str, name: str) -> str:
-    """A path with a name added."""
-    if not path:
-        return name
-    return f"{path}.{name}" if name else path
-
-
-def run(
-    step: Step,
-    frame: tuple[str, ...],
-    emitter: Emitter,
-    place: str = "",
-    path: str = "",
-    pending: str = "",
-) -> tuple[Key, str]:
-    """Carry out a step for one architecture; returns its outcome and the handle of its tensor.
-
-    ``place`` is where in the network we are, ``path`` the path of decisions (they part inside
-    cells), ``pending`` the indices of copies not yet attached to a name.
-    """
-    while True:
-        if isinstance(step, Emit):
-            operands = tuple([frame[i] for i in step.inputs])
-            name = join(place, step.label + pending)
-            return step.key, emitter.emit(step, operands, name)
-        if isinstance(step, Then):
-            key, handle = run(step.first, frame, emitter, place, path, pending)
-            frame = (*frame, handle) if step.keep else (handle,)
-            step = step.rest[key]
-        elif isinstance(step, Scope):
-            place = join(place, step.segment + pending)
-            path = join(path, step.segment + pending)
-            pending = ""
-            step = step.step
-        elif isinstance(step, On):
-            frame = tuple([frame[i] for i in step.indices])
-            step = step.step
-        elif isinstance(step, Branch):
-            name = join(path, step.name + pending) if step.name else path + pending
-            step = step.options[emitter.decide(name, step)]
-        elif isinstance(step, Copy):
-            pending += f"[{step.index}]"
-            step = step.step
-        elif isinstance(step, Ret):
-            return step.key, frame[step.index]
-        elif isinstance(step, UseCell):
-            inner, handle = run(step.body, frame, emitter, place, step.cell, "")
-            emitter.saw(step.cell, step.signature, inner)
-            return step.keys[inner], handle
-        elif isinstance(step, Whole):
-            _, handle = run(step.body, frame, emitter, place, path, pending)
-            return DONE, handle
-        else:
-            assert isinstance(step, Fail)
-            raise RuntimeError(f"a broken space was built: {step.diagnostic.message}")
-
-
-# ---- ranks
-
-
-def unrank(
-    step: Step,
-    weights: Mapping[Key, int],
-    rank: int,
-    decided: dict[str, Any],
-    path: str = "",
-    pending: str = "",
-) -> tuple[Key, int]:
-    """The decisions of a rank below ``step.total(weights)``, added to ``decided``.
-
-    Returns the outcome and the rank that is left within the outcome's weight.
-    """
-    while True:
-        if isinstance(step, Then):
-            ahead = {k: step.rest[k].total(weights) for k in step.first.outcomes}
-            if step.first.decides or len(ahead) > 1:
-                key, rank = unrank(step.first, ahead, rank, decided, path, pending)
-            else:
-                key = step.first.key
-            step = step.rest[key]
-            if not step.decides and len(step.outcomes) == 1:
-                return step.key, rank
-        elif isinstance(step, Branch):
-            name = join(path, step.name + pending) if step.name else path + pending
-            for value, option in step.options.items():
-                ways = option.total(weights)
-                if rank < ways:
-                    break
-                rank -= ways
-            decided[name] = value
-            step = option
-        elif isinstance(step, Scope):
-            path = join(path, step.segment + pending)
-            pending = ""
-            step = step.step
-        elif isinstance(step, Copy):
-            pending += f"[{step.index}]"
-            step = step.step
-        elif isinstance(step, On):
-            step = step.step
-        elif isinstance(step, Whole):
-            return DONE, step.unrank(rank // weights[DONE], decided)
-        else:
-            for key, ways in step.outcomes.items():
-                weight = ways * weights.get(key, 0)
-                if rank < weight:
-                    return key, rank
-                rank -= weight
-            raise AssertionError("a rank beyond the total")
-
-
-class Missing(Exception):
-    """A decision without a value, or with one that is not allowed.
-
-    Attributes: ``name`` of the decision, ``options`` in order, ``value`` or ``None``.
-    """
-
-    def __init__(self, name: str, options: tuple[Any, ...], value: Any = None):
-        super().__init__(name)
-        self.name = name
-        self.options = options
-        self.value = value
-
-
-@dataclass
-class Reading:
-    """Decisions being ranked: their values, and which outcome each cell has where."""
-
-    decisions: Mapping[str, Any]
-    cells: Mapping[tuple[str, Any], Key]
-    used: set[str]
-
-    def agrees(self, key: tuple[Key, ...]) -> bool:
-        """Whether the outcomes of a joint step are those of the cells inside."""
-        return all(self.cells.get((c, sig), k) == k for outcome in key for c, sig, k in outcome[1])
-
-    def value(self, name: str, options: Mapping[Any, Any]) -> Any:
-        """The value of a decision, checked against its options."""
-        if name not in self.decisions:
-            raise Missing(name, tuple(options))
-        value = self.decisions[name]
-        if value not in options:
-            raise Missing(name, tuple(options), value)
-        self.used.add(name)
-        return value
-
-
-def rank_of(
-    step: Step,
-    weights: Mapping[Key, int],
-    reading: Reading,
-    path: str = "",
-    pending: str = "",
-) -> tuple[Key, int]:
-    """The inverse of :func:`unrank`: the outcome, and the rank of its first way."""
-    rank = 0
-    while True:
-        if isinstance(step, Then):
-            ahead = {k: step.rest[k].total(weights) for k in step.first.outcomes}
-            key, before = rank_of(step.first, ahead, reading, path, pending)
-            rank += before
-            step = step.rest[key]
-        elif isinstance(step, Branch):
-            name = join(path, step.name + pending) if step.name else path + pending
-            chosen = reading.value(name, step.options)
-            for value, option in step.options.items():
-                if value == chosen:
-                    break
-                rank += option.total(weights)
-            step = step.options[chosen]
-        elif isinstance(step, Scope):
-            path = join(path, step.segment + pending)
-            pending = ""
-            step = step.step
-        elif isinstance(step, Copy):
-            pending += f"[{step.index}]"
-            step = step.step
-        elif isinstance(step, On):
-            step = step.step
-        elif isinstance(step, UseCell):
-            key = reading.cells[step.cell, step.signature]
-            out = step.keys[key]
-            for other, ways in step.outcomes.items():
-                if other == out:
-                    return out, rank
-                rank += ways * weights.get(other, 0)
-        elif isinstance(step, Whole):
-            return DONE, rank + step.rank(reading) * weights[DONE]
-        elif isinstance(step, Joint):
-            for key, ways in step.outcomes.items():
-                if reading.agrees(key):
-                    return key, rank
-                rank += ways * weights.get(key, 0)
-        else:
-            return step.key, rank
+        self.late = NO_LATE
 
 
 # ---- cells
@@ -433,6 +298,7 @@ class Joint(Step):
         self.parts = parts
         self.decides = False
         self.broken = False
+        self.late = NO_LATE
 
 
 @dataclass(frozen=True)
@@ -456,96 +322,50 @@ class Whole(Step):
     text, then the cells that only some architectures use.
     """
 
-    __slots__ = ("_combinations", "body", "first", "last")
+    __slots__ = ("body", "combinations", "first", "last")
 
     def __init__(self, body: Step, cells: Sequence[CellDecisions]):
         self.body = body
         final = list(body.outcomes)
-        self.first = tuple(c for c in cells if all(_uses(k[1], c.name) for k in final))
+        self.first = tuple(c for c in cells if all(uses(k[1], c.name) for k in final))
         self.last = tuple(c for c in cells if c not in self.first)
         self.decides = True
         self.broken = body.broken
+        self.late = NO_LATE
         # What the body may come to under each combination of outcomes of the first cells.
-        self._combinations: dict[tuple[Any, ...], dict[Key, int]] = {}
+        self.combinations: dict[tuple[Any, ...], dict[Key, int]] = {}
         for combination in itertools.product(*(c.joint.outcomes for c in self.first)):
             weights = {
-                key: self._conditional(key)
+                key: self.conditional(key)
                 for key in final
                 if all(c.agrees(k, key[1]) for c, k in zip(self.first, combination, strict=True))
             }
             if weights:
-                self._combinations[combination] = weights
+                self.combinations[combination] = weights
         total = 0
-        for combination, weights in self._combinations.items():
+        for combination, weights in self.combinations.items():
             ways = body.total(weights)
             for cell, key in zip(self.first, combination, strict=True):
                 ways *= cell.joint.outcomes[key]
             total += ways
         self.outcomes = {DONE: total}
 
-    def _conditional(self, key: Key) -> int:
+    def conditional(self, key: Key) -> int:
+        """Ways to decide the last cells after an outcome of the body."""
         ways = 1
         for cell in self.last:
-            if _uses(key[1], cell.name):
-                ways *= cell.joint.total(self._agreeing(cell, key))
+            if uses(key[1], cell.name):
+                ways *= cell.joint.total(self.agreeing(cell, key))
         return ways
 
     @staticmethod
-    def _agreeing(cell: CellDecisions, key: Key) -> dict[Key, int]:
+    def agreeing(cell: CellDecisions, key: Key) -> dict[Key, int]:
+        """The outcomes of a cell's decisions that agree with what was observed."""
         return {k: 1 for k in cell.joint.outcomes if cell.agrees(k, key[1])}
 
-    def _ahead(self, chosen: tuple[Any, ...]) -> dict[Key, int]:
-        """Ways to go on after each outcome of the next cell."""
-        at = len(chosen)
-        ahead: dict[Key, int] = {}
-        for combination, weights in self._combinations.items():
-            if combination[:at] != chosen:
-                continue
-            ways = self.body.total(weights)
-            for cell, key in zip(self.first[at + 1 :], combination[at + 1 :], strict=True):
-                ways *= cell.joint.outcomes[key]
-            ahead[combination[at]] = ahead.get(combination[at], 0) + ways
-        return ahead
 
-    def unrank(self, rank: int, decided: dict[str, Any]) -> int:
-        """The decisions of a rank."""
-        chosen: tuple[Any, ...] = ()
-        for cell in self.first:
-            key, rank = unrank(cell.joint, self._ahead(chosen), rank, decided, cell.name)
-            chosen = (*chosen, key)
-        final, rank = unrank(self.body, self._combinations[chosen], rank, decided)
-        for at, cell in enumerate(self.last):
-            if _uses(final[1], cell.name):
-                after = 1
-                for other in self.last[at + 1 :]:
-                    if _uses(final[1], other.name):
-                        after *= other.joint.total(self._agreeing(other, final))
-                weights = dict.fromkeys(self._agreeing(cell, final), after)
-                _, rank = unrank(cell.joint, weights, rank, decided, cell.name)
-        return rank
-
-    def rank(self, reading: Reading) -> int:
-        """The inverse of :meth:`unrank`."""
-        rank = 0
-        chosen: tuple[Any, ...] = ()
-        for cell in self.first:
-            key, before = rank_of(cell.joint, self._ahead(chosen), reading, cell.name)
-            rank += before
-            chosen = (*chosen, key)
-        final, before = rank_of(self.body, self._combinations[chosen], reading)
-        rank += before
-        for at, cell in enumerate(self.last):
-            if _uses(final[1], cell.name):
-                after = 1
-                for other in self.last[at + 1 :]:
-                    if _uses(final[1], other.name):
-                        after *= other.joint.total(self._agreeing(other, final))
-                weights = dict.fromkeys(self._agreeing(cell, final), after)
-                rank += rank_of(cell.joint, weights, reading, cell.name)[1]
-        return rank
-
-
-def _uses(known: Known, cell: str) -> bool:
+def uses(known: Known, cell: str) -> bool:
+    """Whether a use of a cell was observed."""
     return any(c == cell for c, _, _ in known)
 
 
@@ -571,7 +391,7 @@ def below(step: Step) -> list[Step]:
         return [step.first, *step.rest.values()]
     if isinstance(step, Branch):
         return list(step.options.values())
-    if isinstance(step, On | Scope | Copy):
+    if isinstance(step, On | Scope | Copy | Owned | Lift):
         return [step.step]
     if isinstance(step, UseCell):
         return [step.body]

@@ -18,6 +18,7 @@ from nasdsl.space.residual import (
     POISON,
     Fail,
     Known,
+    Ret,
     Step,
     Then,
     Whole,
@@ -91,17 +92,27 @@ class _Root:
 
     def step(self) -> Step:
         """The choices of the whole space in order of the text, then the network."""
-        return self._global(0, {})
+        return self._global({})
 
-    def _global(self, at: int, decided: dict[str, Any]) -> Step:
+    def _global(self, decided: dict[str, Any]) -> Step:
+        bindings = [let.binding for let in self.lets]
+        if bindings and self.elaborator.late.many(bindings, Scope()):
+            late = self.elaborator.late
+            step = late.declared(
+                bindings, Scope(), frozenset(), lambda env, _: self._network(env, True), True
+            )
+            return self._whole(step)
+        return self._eager(0, decided)
+
+    def _eager(self, at: int, decided: dict[str, Any]) -> Step:
         if at == len(self.lets):
-            return self._network(Scope(decided))
+            return self._network(Scope(decided), False)
         binding = self.lets[at].binding
         name = binding.name.text
         outer = Scope(decided)
 
         def after(value: Any) -> Step:
-            return self._global(at + 1, {**decided, name: value})
+            return self._eager(at + 1, {**decided, name: value})
 
         nothing: Known = frozenset()
         try:
@@ -129,9 +140,11 @@ class _Root:
     def _broken(self, diagnostic: Diagnostic) -> Step:
         return Whole(Fail(diagnostic, frozenset()), ())
 
-    def _network(self, scope: Scope) -> Step:
+    def _network(self, scope: Scope, open_end: bool) -> Step:
+        """The network; with an open end, something around it still has to be decided."""
         network = self.program.network
         assert network is not None
+        late = bool(network.where) and self.elaborator.late.many(network.where, scope)
 
         def body(env: Scope, known: Known) -> Step:
             if isinstance(network.body, s.Graph):
@@ -139,9 +152,12 @@ class _Root:
                 made = graph_body(self.elaborator, graph, env, self.inputs, known, graph)
             else:
                 made = self.elaborator.apply(network.body, env, self.inputs, known)
-            return self._whole(self._checked(made))
+            checked = self._checked(made)
+            return checked if open_end or late else self._whole(checked)
 
-        return self.elaborator.bindings(network.where, scope, frozenset(), body)
+        known = self.elaborator.late.known
+        step = self.elaborator.bindings(network.where, scope, known, body)
+        return self._whole(step) if late and not open_end else step
 
     def _checked(self, made: Step) -> Step:
         """The network with its output held against the declared one."""
@@ -168,8 +184,6 @@ class _Root:
                 )
                 rest[key] = Fail(diagnostic, key[1])
             else:
-                from nasdsl.space.residual import Ret
-
                 rest[key] = Ret(0, key)
         return Then(made, rest, keep=False)
 

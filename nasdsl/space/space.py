@@ -22,20 +22,10 @@ from nasdsl.seeding import generator
 from nasdsl.space.constraints import Constraints
 from nasdsl.space.feasible import Bounds, cost_bounds, feasible
 from nasdsl.space.program import Program
-from nasdsl.space.residual import (
-    DONE,
-    Branch,
-    Emit,
-    Key,
-    Missing,
-    Reading,
-    Step,
-    rank_of,
-    run,
-    steps,
-    unrank,
-)
+from nasdsl.space.ranks import Missing, Walk, rank_of, unrank
+from nasdsl.space.residual import DONE, Branch, Emit, Key, Step, steps
 from nasdsl.space.values import EvaluationError, shown
+from nasdsl.space.walk import run
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -197,9 +187,9 @@ class Space:
             rank += self.size
         if not 0 <= rank < self.size:
             raise IndexError(f"ranks of {self.name} run from 0 to {self.size - 1}")
-        decided: dict[str, Any] = {}
-        unrank(self.step, {DONE: 1}, rank, decided)
-        return Architecture(self, decided, rank)
+        walk = Walk()
+        unrank(self.step, {DONE: 1}, rank, walk)
+        return Architecture(self, walk.decided, rank)
 
     def __iter__(self) -> Iterator[Architecture]:
         return (self[rank] for rank in range(self.size))
@@ -235,8 +225,7 @@ class Space:
         try:
             recorder = _Recorder(given)
             run(self.step, self._handles, recorder)
-            reading = Reading(given, recorder.cells, set())
-            _, rank = rank_of(self.step, {DONE: 1}, reading)
+            _, rank = rank_of(self.step, {DONE: 1}, Walk(given, recorder.cells))
         except Missing as error:
             options = ", ".join(shown(o) for o in error.options[:12])
             if error.value is None:
@@ -252,8 +241,7 @@ class Space:
                 "NAS313",
                 f"there is no decision '{extra[0]}' here{suggestion(extra[0], known)}",
             )
-        made = self[rank]
-        return made
+        return self[rank]
 
     @property
     def _handles(self) -> tuple[str, ...]:
@@ -584,6 +572,7 @@ class _Recorder:
     def __init__(self, decisions: Mapping[str, Any]):
         self.decisions = decisions
         self.decided: dict[str, Any] = {}
+        self.paths: dict[int, str] = {}
         self.cells: dict[tuple[str, Any], Key] = {}
 
     def emit(self, step: Emit, operands: tuple[str, ...], name: str) -> str:

@@ -45,6 +45,40 @@ class Family:
         return dict(self.members)[index]
 
 
+class Pending:
+    """A value that is decided late: where the network first needs it.
+
+    ``label`` is its name in paths, ``owner`` the number of its declaration; its values are
+    worked out in ``scope``. Equality is identity.
+    """
+
+    __slots__ = ("binding", "label", "owner", "scope")
+
+    def __init__(self, owner: int, label: str, binding: s.Binding, scope: Scope):
+        self.owner = owner
+        self.label = label
+        self.binding = binding
+        self.scope = scope
+
+
+class Deferred:
+    """A value that depends on late ones: an expression, worked out where it is needed."""
+
+    __slots__ = ("expr", "scope")
+
+    def __init__(self, expr: s.Expr, scope: Scope):
+        self.expr = expr
+        self.scope = scope
+
+
+class Undecided(Exception):
+    """A late value is needed that is not decided yet."""
+
+    def __init__(self, pending: Pending):
+        super().__init__(pending.label)
+        self.pending = pending
+
+
 class Scope:
     """Names and their values: decided at the top, and local to a template.
 
