@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import TypeVar
 
 import torch
 from torch import fx, nn
 
+from nasdsl.compiler.module import CompiledNetwork
 from nasdsl.compiler.names import identifier
 from nasdsl.compiler.plan import NamedTracer, Plan, plan
 from nasdsl.graph.network import Network
 from nasdsl.seeding import derive
 
-
-class CompiledNetwork(fx.GraphModule):
-    """A GraphModule that keeps its ``meta`` and the names of its nodes when it is pickled.
-
-    ``meta["network"]`` is the :class:`Network` it came from, ``meta["paths"]`` maps the ids of
-    its nodes to their :class:`Place`, in the network's order.
-    """
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        rebuild, (body, imports) = super().__reduce__()
-        body["node_names"] = [node.name for node in self.graph.nodes]
-        return _restore, (rebuild, body, imports, self.meta)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> CompiledNetwork:
-        network = self.meta.get("network")
-        memo[id(network)] = network  # frozen, so that copies may share it
-        copied = super().__deepcopy__(memo)
-        assert isinstance(copied, CompiledNetwork)
-        return copied
-
-
-def _restore(
-    rebuild: Callable[..., fx.GraphModule], body: dict[str, Any], imports: str, meta: dict[str, Any]
-) -> CompiledNetwork:
-    plain = rebuild(body, imports)
-    module = CompiledNetwork(plain, plain.graph, class_name=type(plain).__name__)
-    module.meta.update(meta)
-    for inside in module.modules():
-        if type(inside) is nn.Module:  # a group, which torch made anew
-            inside.training = module.training
-    return module
+Compiled = TypeVar("Compiled", bound=CompiledNetwork)
 
 
 def compile_network(network: Network, seed: int = 0) -> fx.GraphModule:
@@ -64,14 +35,24 @@ def compile_network(network: Network, seed: int = 0) -> fx.GraphModule:
         # Drawn on the CPU whatever the device, so that the weights depend on the seed alone.
         with torch.device("cpu"):
             modules = {path: m.to(device) for path, m in _modules(planned, seed).items()}
-    # The modules go in before the graph does: torch's own way of copying them from a root looks
-    # up every path several times, and would take longer than building them.
-    name = identifier(network.name)
-    compiled = CompiledNetwork(nn.Module(), fx.Graph(tracer_cls=NamedTracer), class_name=name)
-    _attach(compiled, modules)
-    compiled.graph = planned.graph
+    compiled = assemble(CompiledNetwork, planned.graph, modules, network.name)
     compiled.meta["network"] = network
     compiled.meta["paths"] = dict(planned.places)
+    return compiled
+
+
+def assemble(
+    kind: type[Compiled], graph: fx.Graph, modules: Mapping[str, nn.Module], name: str
+) -> Compiled:
+    """A graph module of a kind with these modules, by path, and this graph.
+
+    The modules go in before the graph does: torch's own way of copying them from a root looks
+    up every path several times, and would take longer than building them.
+    """
+    empty = fx.Graph(tracer_cls=NamedTracer)
+    compiled = kind(nn.Module(), empty, class_name=identifier(name))
+    _attach(compiled, modules)
+    compiled.postpone(graph)
     return compiled
 
 
@@ -83,10 +64,10 @@ def _attach(root: nn.Module, modules: Mapping[str, nn.Module]) -> None:
         for name in parents:
             inside = f"{above}.{name}"
             if inside not in groups:
-                groups[inside] = nn.Module()
-                groups[above].add_module(name, groups[inside])
+                groups[inside] = groups[above]._modules[name] = nn.Module()
             above = inside
-        groups[above].add_module(last, module)
+        # Paths are free by construction, which is all that add_module would check.
+        groups[above]._modules[last] = module
 
 
 def _modules(planned: Plan, seed: int) -> dict[str, nn.Module]:
