@@ -273,7 +273,8 @@ class Elaborator(Evaluator):
             raise EvaluationError("NAS222", message, e.right.span)
         self._single(types, e)
         parts = [lambda t, k, i=i: Copy(i, self.apply(e.left, scope, t, k)) for i in range(count)]
-        return self.sequence(parts, types, known)
+        reads = [self.late.reads(e.left, scope)] * count if self.late.active else None
+        return self.sequence(parts, types, known, reads)
 
     def _single(self, types: Types, at: s.Expr) -> None:
         if len(types) != 1:
