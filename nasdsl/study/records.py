@@ -164,11 +164,17 @@ def table(
                 "trial": link.trial,
             }
         )
+    trials = list(trials)
+    states = {fact.number: fact.measured.state for fact in trials}
     rows = []
     for fact in sorted(trials, key=lambda t: t.number):
         center = by_trial.get(fact.number)
         subject = fact.subject if center is None else center.subject
-        measured = fact.measured if center is None else _joined(fact.measured, center.measured)
+        measured = fact.measured
+        if center is not None:
+            ball = neighbors.get(center.position, ())
+            at_work = any(states.get(n["trial"]) == "running" for n in ball)
+            measured = _joined(measured, center.measured, "running" if at_work else "queued")
         rows.append(
             Trial(
                 fact.number,
@@ -192,11 +198,15 @@ def table(
     return rows
 
 
-def _joined(trial: Measured, center: Measured) -> Measured:
-    """A center's row: its trial's values and its own, failed where either is."""
+def _joined(trial: Measured, center: Measured, waiting: State) -> Measured:
+    """A center's row: its trial's values and its own, failed where either is.
+
+    While it waits for its neighbors its state is ``waiting``.
+    """
     values = {**trial.values, **center.values}
     spreads = {**trial.spreads, **center.spreads}
     if trial.state != "complete":
         return Measured(trial.state, trial.reason, values, spreads)
-    state: State = center.state if center.state in ENDED else "running"
-    return Measured(state, center.reason, values, spreads)
+    return Measured(
+        center.state if center.state in ENDED else waiting, center.reason, values, spreads
+    )

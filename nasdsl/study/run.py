@@ -127,6 +127,8 @@ def run(
     """
     if (path_or_text is None) == (resume is None):
         raise problem("NAS610", "a run needs either a file, or a folder to resume")
+    if workers < 1:
+        raise problem("NAS612", f"workers must be at least 1, found {workers}")
     if resume is not None:
         if out is not None or overrides:
             raise problem(
@@ -254,8 +256,6 @@ def opened(place: Path, head: Mapping[str, Any]) -> tuple[Space, folder.Start]:
 
 
 def _executor(evaluator: Evaluator, workers: int, timeout: float | None, device: str) -> Executor:
-    if workers < 1:
-        raise problem("NAS612", f"workers must be at least 1, found {workers}")
     if workers == 1 and timeout is None:
         return InProcess(evaluator)
     # One process for each trial: its CPU time is not to be shared by threads of torch.
