@@ -99,12 +99,9 @@ def score(
     out = output.current()
     space = load_space(file, overrides)
     architecture = space.find(arch)
-    from nasdsl.study.scoring import metrics_of
     from nasdsl.study.scoring import score as measure
 
-    scores = measure(
-        space, architecture, metrics_of(space, metrics), seed, device, str(Path(file).parent)
-    )
+    scores = measure(space, architecture, metrics, seed, device, str(Path(file).parent))
     if out.as_json:
         for found in scores:
             out.record(found.to_json())
