@@ -15,8 +15,8 @@ from functools import lru_cache
 from lark import Lark, Token, Tree
 
 from nasdsl.diagnostics import DiagnosticError, Source, errors
-from nasdsl.language.format_layout import HARD, WIDTH, Indent, Layout, Leaf, Row, render, row
-from nasdsl.language.format_rules import STEP, Rules
+from nasdsl.language.format_layout import HARD, STEP, WIDTH, Indent, Layout, Leaf, Row, render, row
+from nasdsl.language.format_rules import Rules
 from nasdsl.language.format_words import Remark, Word, read_words
 from nasdsl.language.grammar import build_parser
 from nasdsl.language.parser import parse

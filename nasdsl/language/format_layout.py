@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from nasdsl.language.format_words import Remark, Word
 
 WIDTH = 100
+STEP = 2
 REMARK_GAP = 2
 
 _OPENING = frozenset("([{=")
@@ -182,6 +183,11 @@ class _Page:
             self.lines.insert(-1, _Written())
 
     def write(self, word: Word, indent: int) -> None:
+        line = self.lines[-1]
+        if (word.before or self.ended) and (line.text or line.remark):
+            # A comment breaks the line where no break was foreseen. A word in the first column
+            # could be taken for the beginning of a statement.
+            indent = max(indent, STEP)
         for remark in word.before:
             self.newline()
             if remark.blank and self.last not in _OPENING:

@@ -9,6 +9,7 @@ from lark import Token, Tree
 from nasdsl.language.format_layout import (
     HARD,
     SPACE,
+    STEP,
     Group,
     Hang,
     Indent,
@@ -22,7 +23,6 @@ from nasdsl.language.format_layout import (
 from nasdsl.language.format_words import Word
 from nasdsl.language.parser import STATEMENTS
 
-STEP = 2
 ALIGNED = 80
 """Rows of a chain wider than this are not aligned, so that aligning never breaks a line."""
 KEYWORD = 7
