@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from nasdsl.diagnostics import Diagnostic, DiagnosticError, Note, problem, suggestion
@@ -19,6 +18,8 @@ from nasdsl.search.searcher import Searcher
 from nasdsl.search.wrappers import Distinct, Limited, redraws
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
+
     from nasdsl.space import Space
 
 GROUP = "nasdsl.searchers"
@@ -127,7 +128,7 @@ def lookup(name: str) -> Kind | None:
     """The searcher of a name: one of ours, or one that an installed package adds."""
     if name in SEARCHERS:
         return SEARCHERS[name]
-    for point in entry_points(group=GROUP):
+    for point in entry_points(GROUP):
         if point.name == name:
             try:
                 kind = point.load()
@@ -143,7 +144,14 @@ def lookup(name: str) -> Kind | None:
 
 def names() -> list[str]:
     """All names that ``search`` takes."""
-    return [*SEARCHERS, *sorted(p.name for p in entry_points(group=GROUP))]
+    return [*SEARCHERS, *sorted(p.name for p in entry_points(GROUP))]
+
+
+def entry_points(group: str) -> EntryPoints:
+    """What installed packages offer to a group; asked for only where a name is not ours."""
+    from importlib import metadata
+
+    return metadata.entry_points(group=group)
 
 
 def read_search(entry: Entry | None) -> tuple[SearchSettings | None, list[Diagnostic]]:

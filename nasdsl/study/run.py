@@ -14,7 +14,7 @@ from nasdsl.study.executors import Executor, InProcess, Processes
 from nasdsl.study.loop import Study
 from nasdsl.study.plan import Plan, read_plan
 from nasdsl.study.progress import Style, display
-from nasdsl.study.records import Trial
+from nasdsl.study.records import ENDED, Trial
 from nasdsl.study.settings import ReportSettings, read_report
 from nasdsl.study.subjects import Subjects
 from nasdsl.training.settings import DataSettings, TrainSettings, read_data, read_train
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from nasdsl.study.evaluator import Evaluator
 
 DONE, BARREN = 0, 3
+SUSPECT_ATTEMPTS = 2
+"""A trial that was begun so often without an end may be what ended the run: a crash, or the
+system's answer to too much memory. It is then given a process of its own."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -231,7 +234,7 @@ def _go_on(
             space,
             settings.search.searcher(space),
             plan,
-            _executor(evaluator, workers, settings.search.timeout, device),
+            _executor(evaluator, workers, settings.search.timeout, device, _is_suspect(facts)),
             settings.search.samples,
             shown,
         )
@@ -255,10 +258,20 @@ def opened(place: Path, head: Mapping[str, Any]) -> tuple[Space, folder.Start]:
     return nasdsl.load(place / folder.TEXT, start.overrides), start
 
 
-def _executor(evaluator: Evaluator, workers: int, timeout: float | None, device: str) -> Executor:
-    if workers == 1 and timeout is None:
+def _is_suspect(facts: store.Store) -> bool:
+    """Whether a trial was begun several times, and the process died each time."""
+    return any(
+        t.measured.state not in ENDED and t.timing.get("attempt", 0) >= SUSPECT_ATTEMPTS
+        for t in facts.trials()
+    )
+
+
+def _executor(
+    evaluator: Evaluator, workers: int, timeout: float | None, device: str, suspect: bool
+) -> Executor:
+    if workers == 1 and timeout is None and not suspect:
         return InProcess(evaluator)
-    # One process for each trial: its CPU time is not to be shared by threads of torch.
+    # Only another process can be stopped in time, and die alone.
     return Processes(evaluator, workers, timeout, device)
 
 

@@ -354,6 +354,52 @@ search random { samples 3 }
     }
 
 
+CRASH = """
+import os, signal, sys
+from nasdsl.study import evaluator
+from nasdsl.study.run import run
+
+real = evaluator.Evaluator.__call__
+
+def crashing(self, network, seed, facts=None, keep_weights=False, joined=False):
+    if network.params == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(self, network, seed, facts, keep_weights, joined)
+
+evaluator.Evaluator.__call__ = crashing
+
+if __name__ == "__main__":
+    options = {"resume": sys.argv[1]} if os.path.exists(sys.argv[1]) else {"out": sys.argv[1]}
+    text = None if "resume" in options else open(sys.argv[3]).read()
+    run(text, progress="quiet", **options)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_a_network_that_takes_the_process_down_is_given_one_of_its_own(
+    whole: StudyResult, tmp_path: Path
+) -> None:
+    """It ends the run twice; the third time it ends itself alone, and the run goes on."""
+    sizes = [t.objectives["params"] for t in whole.trials]
+    fatal = next(t for t in whole.trials if sizes.count(t.objectives["params"]) == 1)
+    (tmp_path / "crash.py").write_text(CRASH)
+    (tmp_path / "tiny.nas").write_text(TEXT)
+    command = [sys.executable, "crash.py", "r", str(fatal.objectives["params"]), "tiny.nas"]
+    found = []
+    for _ in range(3):
+        done = subprocess.run(command, cwd=tmp_path, timeout=120, capture_output=True, text=True)
+        found.append(done.returncode)
+    assert found == [-signal.SIGKILL, -signal.SIGKILL, 0], done.stderr
+    rows = table(tmp_path / "r")
+    assert [row["fingerprint"] for row in rows] == [t.fingerprint for t in whole.trials]
+    for row, expected in zip(rows, whole.trials, strict=True):
+        if row["number"] == fatal.number:
+            assert (row["state"], row["objectives"]) == ("failed", {})
+            assert row["reason"].startswith("crashed: the process was ended by SIGKILL")
+        else:
+            assert row["objectives"]["accuracy"] == expected.objectives["accuracy"]
+
+
 # Mistakes
 
 
