@@ -12,6 +12,7 @@ from nasdsl.cli import layout, output
 from nasdsl.cli.arguments import overridable
 
 if TYPE_CHECKING:
+    from nasdsl.study.progress import Style
     from nasdsl.study.records import Trial
     from nasdsl.study.run import StudyResult
 
@@ -107,7 +108,8 @@ def run(
 ) -> int:
     """Search a space as its file says; leave a report and the best network.
 
-    Ctrl-C stops cleanly, and --resume goes on. The exit code is 3 if no trial succeeded.
+    Ctrl-C stops cleanly, and --resume goes on. The exit code is 3 if no trial succeeded. With
+    -v each trial is printed on a line of its own, also on a terminal.
     """
     if file is None and resume is None:
         raise click.UsageError("Give a FILE to search, or --resume DIR to go on with a run.")
@@ -119,7 +121,9 @@ def run(
     from nasdsl.study.run import run as run_study
 
     answer = output.current()
-    silent = answer.quiet or answer.as_json
+    style: Style = "plain" if answer.verbose else "auto"
+    if answer.quiet or answer.as_json:
+        style = "quiet"
     result = run_study(
         file,
         out=out,
@@ -128,7 +132,7 @@ def run(
         workers=workers,
         device=device,
         trials=trials,
-        progress="quiet" if silent else "auto",
+        progress=style,
     )
     if answer.as_json:
         answer.record(_summary(result))

@@ -229,12 +229,13 @@ def neighbors(
 
 
 def _neighbor_record(neighbor: Neighbor) -> dict[str, Any]:
-    return {
-        "edit": neighbor.edit,
-        "rank": neighbor.rank,
-        "fingerprint": neighbor.fingerprint,
-        "changed": neighbor.changed,
-    }
+    record = neighbor.to_json()
+    if neighbor.rank is None:
+        # No text describes it: the line itself is what other verbs read as ARCH.
+        from nasdsl.graph.plain import to_plain
+
+        record["network"] = to_plain(neighbor.network)
+    return record
 
 
 def _rank(neighbor: Neighbor) -> str:

@@ -6,9 +6,10 @@ import copy
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nasdsl.diagnostics import DiagnosticError, Source, errors, problem
+from nasdsl.graph.plain import to_plain
 from nasdsl.language.parser import parse
 from nasdsl.language.syntax import Objective
 from nasdsl.seeding import derive
@@ -16,14 +17,14 @@ from nasdsl.space.blocks import read_blocks
 from nasdsl.study.executors import Result
 from nasdsl.study.loop import measured_of
 from nasdsl.study.plan import Plan, read_plan
-from nasdsl.study.records import Measured
+from nasdsl.study.records import Measured, Subject
 from nasdsl.study.subjects import Subjects
 from nasdsl.training.settings import read_data, read_train
 
 if TYPE_CHECKING:
     from nasdsl.space import Architecture, Goal, Space
+    from nasdsl.space.outside import Outside
     from nasdsl.study.evaluator import Evaluator
-    from nasdsl.study.records import Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Score:
 
 def score(
     space: Space,
-    architecture: Architecture,
+    architecture: Architecture | Outside,
     metrics: Sequence[str] = (),
     seed: int = 0,
     device: str = "cpu",
@@ -74,7 +75,7 @@ def score(
 
     Args:
         space: says how to train, on which data, and what neighbors are.
-        architecture: of the space.
+        architecture: of the space, or a network that an edit led out of it.
         metrics: what to measure, as in a file (``flatness.weights(copies=5)``); the space's
             objectives by default.
         seed: of a study; the trial's own derives from it.
@@ -102,12 +103,13 @@ def score(
             found[subject.fingerprint] = measured_of(Result(0, measurement, None, 0.0), plan)
         return found[subject.fingerprint]
 
-    center, stages = measure(subjects.of_architecture(architecture))
+    center, stages = measure(_subject(subjects, architecture))
     around: dict[Any, list[Measured | None]] = {}
     if center.state == "complete":
         for ball in plan.balls:
             began = time.perf_counter()
-            around[ball] = [measure(s)[0] for _, s in subjects.neighbors(architecture, ball)]
+            near = subjects.neighbors(cast("Architecture", architecture), ball)
+            around[ball] = [measure(subject)[0] for _, subject in near]
             for part in plan.aggregates:
                 if part.ball == ball:
                     stages[f"{part.name}_seconds"] = round(time.perf_counter() - began, 6)
@@ -126,6 +128,12 @@ def score(
         )
         for aim in {aim.name: aim for aim in plan.aims}.values()
     ]
+
+
+def _subject(subjects: Subjects, architecture: Architecture | Outside) -> Subject:
+    if architecture.rank is None:
+        return Subject(architecture.fingerprint, network=to_plain(architecture.network))
+    return subjects.of_architecture(architecture)
 
 
 def _goals(space: Space, text: str) -> tuple[Goal, ...]:

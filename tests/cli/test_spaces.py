@@ -121,7 +121,7 @@ def test_neighbors(call: Call, small: Path) -> None:
     records = answer.records
     center = call("show", small, "0", "--json").record["decisions"]
     for record in records:
-        assert set(record) == {"edit", "rank", "fingerprint", "changed"}
+        assert set(record) == {"edit", "rank", "fingerprint", "changed"}  # inside the space
         shown = call("show", small, record["rank"], "--json").record
         assert shown["fingerprint"] == record["fingerprint"]
         expected = [
@@ -196,3 +196,34 @@ def test_files_that_are_no_texts(verb: str, call: Call, tmp_path: Path) -> None:
         answer = call(verb, tmp_path / name, "--json")
         assert answer.code == 1
         assert answer.codes == [code]
+
+
+def test_a_neighbor_outside_the_space_goes_through_every_verb(
+    call: Call, small: Path, tmp_path: Path
+) -> None:
+    """A rewrite replaces the first convolution of 3 by two of 1."""
+    path = tmp_path / "rewrite.nas"
+    path.write_text(
+        small.read_text().replace(
+            "  edit resize:", "  edit split: conv(c, 3) -> conv(c, 1) >> conv(c, 1)\n  edit resize:"
+        )
+    )
+    found = call("neighbors", path, "0", "--json").records
+    outside = [record for record in found if record["rank"] is None]
+    assert {record["edit"] for record in outside} == {"split"}
+    line = outside[0]
+    (tmp_path / "outside.json").write_text(json.dumps(line))
+    shown = call("show", path, tmp_path / "outside.json", "--json").record
+    assert (shown["rank"], shown["decisions"]) == (None, None)
+    assert shown["fingerprint"] == line["fingerprint"]
+    # 2 channels: 9 * 2 + 2 become 2 + 2 and 4 + 2
+    assert shown["params"] == call("show", path, "0", "--json").record["params"] - 20 + 10
+    text = call("show", path, tmp_path / "outside.json").out
+    assert text.startswith("small outside the space\n")
+    assert call("neighbors", path, "0").out.count(" outside ") == len(outside)
+    assert call("neighbors", path, tmp_path / "outside.json", "--json").code == 0
+    assert "def build" in call("compile", path, tmp_path / "outside.json").out
+    (score,) = call(
+        "score", path, tmp_path / "outside.json", "--metric", "params", "--json"
+    ).records
+    assert score["value"] == shown["params"]
