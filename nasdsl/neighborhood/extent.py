@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nasdsl.neighborhood.rules import Change, Exchange, Flip, Relabel, Step
+from nasdsl.neighborhood.rewrite import Rewrite
+from nasdsl.neighborhood.rules import Change, Exchange, Flip, Relabel, Resize, Step
 from nasdsl.neighborhood.sites import Site
 from nasdsl.space.costs import Extremes, Fold
 from nasdsl.space.feasible import Bounds
-from nasdsl.space.residual import Branch
+from nasdsl.space.residual import Branch, Emit
 
 if TYPE_CHECKING:
     from nasdsl.neighborhood.neighborhood import Neighborhood
@@ -40,6 +41,12 @@ def extent(neighborhood: Neighborhood) -> Bounds:
         counts = [len(neighborhood.of(a)) for a in space if space.allows(a)]
         return Bounds(min(counts, default=0), max(counts, default=0), True)
 
+    if any(
+        isinstance(rule, Rewrite | Resize) for edit in neighborhood.rules for rule in edit.rules
+    ):
+        # How many places a rewrite finds depends on the whole graph.
+        return Bounds(0, _most_sites(neighborhood), False)
+
     def option(branch: Branch, value: Any) -> tuple[int, ...]:
         return (len(_targets(neighborhood, branch, value)),)
 
@@ -49,6 +56,23 @@ def extent(neighborhood: Neighborhood) -> Bounds:
     if not plain or neighborhood.radius > 1:
         return Bounds(0, min(space.size - 1, _ball(high[0], neighborhood.radius)), False)
     return Bounds(0, high[0], False)
+
+
+def _most_sites(neighborhood: Neighborhood) -> int:
+    """An upper bound where edits depend on the graph: every edit at every operation and value."""
+
+    def emit(step: Emit) -> tuple[int, ...]:
+        return (1,)
+
+    def option(branch: Branch, value: Any) -> tuple[int, ...]:
+        return (len(branch.options),)
+
+    _, high = Fold(Extremes(), 1, emit, option).whole(neighborhood.space.step)
+    edits = sum(
+        max(1, sum(len(way[0]) for r in edit.rules if isinstance(r, Rewrite) for way in r.ways))
+        for edit in neighborhood.rules
+    )
+    return _ball(high[0] * edits, neighborhood.radius)
 
 
 def _ball(degree: int, radius: int) -> int:
@@ -62,6 +86,7 @@ def _targets(neighborhood: Neighborhood, branch: Branch, value: Any) -> set[Any]
     found: set[Any] = set()
     for edit in neighborhood.rules:
         for rule in edit.rules:
+            assert not isinstance(rule, Rewrite)
             for _, after in rule.apply({name: value}, [site]):
                 if isinstance(rule, Exchange):
                     (gone,) = set(value) - set(after[name])

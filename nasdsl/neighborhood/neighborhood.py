@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from nasdsl.diagnostics import Diagnostic, DiagnosticError, Span, problem, suggestion
@@ -11,18 +11,31 @@ from nasdsl.graph.network import Network
 from nasdsl.language import syntax as s
 from nasdsl.neighborhood.complete import complete
 from nasdsl.neighborhood.extent import extent
-from nasdsl.neighborhood.rules import Change, Decisions, Exchange, Flip, Relabel, Step
+from nasdsl.neighborhood.rewrite import Rewrite, free_variables, read_pattern
+from nasdsl.neighborhood.rules import (
+    Change,
+    Decisions,
+    Exchange,
+    Flip,
+    Relabel,
+    Resize,
+    Step,
+)
 from nasdsl.neighborhood.sites import Site, sites
+from nasdsl.operations.table import OPERATIONS
 from nasdsl.seeding import generator
 from nasdsl.space.constraints import Constraints
 from nasdsl.space.feasible import Bounds
+from nasdsl.space.outside import Outside
 from nasdsl.space.program import Program
 from nasdsl.space.space import Architecture, Space
 from nasdsl.space.values import EvaluationError, Scope, number, whole
 
+Subject = Architecture | Outside
+
 
 class RuleLike(Protocol):
-    """An elementary edit."""
+    """An elementary edit of decisions."""
 
     def apply(self, decisions: Decisions, sites: list[Site]) -> Iterator[tuple[Site, Decisions]]:
         """Each site with the decisions after the edit."""
@@ -33,11 +46,20 @@ class EditRule:
     """A named edit: elementary edits one after another, with where they may apply."""
 
     name: str
-    rules: tuple[RuleLike, ...]
+    rules: tuple[RuleLike | Rewrite, ...]
     at: tuple[str, ...] = ()
     where: s.Expr | None = None
     weight: float = 1.0
     span: Span | None = None
+
+    def here(self, site: Site) -> bool:
+        """Whether a decision lies where the edit may apply."""
+        return not self.at or any(site.inside(place) for place in self.at)
+
+    def at_node(self, name: str) -> bool:
+        """Whether an operation lies where the edit may apply."""
+        site = Site(name, "", "", None, ())
+        return not self.at or any(site.inside(place) for place in self.at)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,35 +67,41 @@ class Neighbor:
     """A neighbor: the edit that leads to it, and what is different there.
 
     ``changed`` lists ``{"decision", "from", "to"}``; a decision that came alive or died has
-    ``None`` on one side. ``rank`` is ``None`` outside the declared space.
+    ``None`` on one side, and for a graph rewrite ``decision`` is the place of the operation.
+    Outside the declared space ``rank``, ``decisions`` and ``architecture`` are ``None``.
+    ``steps`` counts edits.
     """
 
     edit: str
-    architecture: Architecture
+    subject: Subject
     changed: tuple[dict[str, Any], ...]
     weight: float = 1.0
     steps: int = 1
-    _cache: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def architecture(self) -> Architecture | None:
+        """The architecture, in the space."""
+        return self.subject if isinstance(self.subject, Architecture) else None
 
     @property
     def rank(self) -> int | None:
         """The rank in the space."""
-        return self.architecture.rank
+        return self.subject.rank
 
     @property
-    def decisions(self) -> Decisions:
-        """The neighbor's decisions."""
-        return self.architecture.decisions
+    def decisions(self) -> Decisions | None:
+        """The neighbor's decisions, in the space."""
+        return None if self.architecture is None else self.architecture.decisions
 
     @property
     def network(self) -> Network:
         """The neighbor's live network."""
-        return self.architecture.network
+        return self.subject.network
 
     @property
     def fingerprint(self) -> str:
         """The neighbor's fingerprint."""
-        return self.architecture.fingerprint
+        return self.subject.fingerprint
 
     def to_json(self) -> dict[str, Any]:
         """The neighbor as plain data."""
@@ -83,6 +111,29 @@ class Neighbor:
             "fingerprint": self.fingerprint,
             "changed": list(self.changed),
         }
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """What one edit makes at one place, before it is known whether it counts as a neighbor.
+
+    ``place`` is the decision or operation; ``filled`` are the decisions that the edit did not
+    name and that had to be given a value.
+    """
+
+    edit: EditRule
+    place: str
+    subject: Subject
+    filled: tuple[str, ...] = ()
+    to: Any = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A candidate with what became of it: ``neighbor``, or why it is none."""
+
+    candidate: Candidate
+    verdict: str
 
 
 class Neighborhood:
@@ -96,52 +147,90 @@ class Neighborhood:
         if errors:
             raise DiagnosticError(errors)
 
-    def candidates(self, center: Architecture) -> Iterator[tuple[EditRule, Architecture]]:
-        """What the edits make of an architecture, repeated and infeasible ones included."""
-        here = sites(center)
+    def candidates(self, center: Subject) -> Iterator[Candidate]:
+        """What the edits make of a network, repeated and infeasible results included."""
+        here = sites(center) if isinstance(center, Architecture) else []
         for edit in self.rules:
-            for decisions in self._edited(edit, edit.rules, center, dict(center.decisions), here):
-                yield edit, decisions
+            yield from self._edited(edit, edit.rules, center, here, "")
 
     def _edited(
         self,
         edit: EditRule,
-        rules: tuple[RuleLike, ...],
-        center: Architecture,
-        decisions: Decisions,
+        rules: tuple[RuleLike | Rewrite, ...],
+        center: Subject,
         here: list[Site],
-    ) -> Iterator[Architecture]:
-        for site, changed in rules[0].apply(decisions, here):
-            if edit.at and not any(site.inside(place) for place in edit.at):
-                continue
-            made = complete(self.space, changed)
-            if len(rules) == 1:
-                yield made
-            else:
-                yield from self._edited(edit, rules[1:], center, dict(made.decisions), sites(made))
+        place: str,
+    ) -> Iterator[Candidate]:
+        rule = rules[0]
+        if isinstance(rule, Rewrite):
+            for node, network in rule.apply(center.network):
+                if edit.at_node(node.id):
+                    made: Subject = Outside(self.space, network)
+                    yield from self._next(edit, rules, made, place or node.id, ())
+            return
+        if not isinstance(center, Architecture):
+            return
+        for site, changed in rule.apply(center.decisions, here):
+            if edit.here(site):
+                made = complete(self.space, changed)
+                filled = tuple(n for n in made.decisions if n not in changed)
+                yield from self._next(edit, rules, made, place or site.name, filled)
 
-    def of(self, center: Architecture, radius: int | None = None) -> list[Neighbor]:
+    def _next(
+        self,
+        edit: EditRule,
+        rules: tuple[RuleLike | Rewrite, ...],
+        made: Subject,
+        place: str,
+        filled: tuple[str, ...],
+    ) -> Iterator[Candidate]:
+        if len(rules) == 1:
+            yield Candidate(edit, place, made, filled)
+        else:
+            inner = sites(made) if isinstance(made, Architecture) else []
+            yield from self._edited(edit, rules[1:], made, inner, place)
+
+    def explain(self, center: Subject) -> list[Verdict]:
+        """Every candidate of one edit, with the reason where it is no neighbor."""
+        seen: dict[Any, str] = {_identity(center): "the center itself"}
+        found = []
+        for candidate in self.candidates(center):
+            key = _identity(candidate.subject)
+            if key in seen:
+                verdict = (
+                    f"the same as {seen[key]}" if seen[key] != "the center itself" else seen[key]
+                )
+            else:
+                verdict = self._refused(candidate.edit, candidate.subject) or "neighbor"
+                if verdict == "neighbor":
+                    seen[key] = f"{candidate.edit.name} at {candidate.place}"
+            found.append(Verdict(candidate, verdict))
+        return found
+
+    def of(self, center: Subject, radius: int | None = None) -> list[Neighbor]:
         """All neighbors: feasible, different from the center, each once, in a fixed order.
 
         With a radius above 1 the whole ball, nearest first; a neighbor is listed under the
         first edit that leads to it.
         """
         reach = self.radius if radius is None else radius
-        seen = {center.rank}
+        seen = {_identity(center)}
         found: list[Neighbor] = []
-        shell = [(center, "", 1.0)]
+        shell = [(center, "", 1.0, "")]
         for steps in range(1, reach + 1):
             following = []
-            for at, trail, weight in shell:
-                for edit, made in self.candidates(at):
-                    if made.rank in seen or not self._allowed(edit, made):
+            for at, trail, weight, first in shell:
+                for candidate in self.candidates(at):
+                    edit, made = candidate.edit, candidate.subject
+                    key = _identity(made)
+                    if key in seen or self._refused(edit, made):
                         continue
-                    seen.add(made.rank)
+                    seen.add(key)
                     name = f"{trail} then {edit.name}" if trail else edit.name
-                    following.append((made, name, weight * edit.weight))
-                    found.append(
-                        Neighbor(name, made, difference(center, made), weight * edit.weight, steps)
-                    )
+                    place = first or candidate.place
+                    following.append((made, name, weight * edit.weight, place))
+                    changed = difference(center, made, place)
+                    found.append(Neighbor(name, made, changed, weight * edit.weight, steps))
             shell = following
         return found
 
@@ -149,22 +238,26 @@ class Neighborhood:
         """The least and greatest number of neighbors over the space."""
         return extent(self)
 
-    def _allowed(self, edit: EditRule, made: Architecture) -> bool:
+    def _refused(self, edit: EditRule, made: Subject) -> str:
+        """Why something made by an edit is no neighbor; empty if it is one."""
         try:
             if edit.where is not None and not self.constraints.test(edit.where, made):
-                return False
-            return self.constraints.holds(made)
+                return f"not {' '.join(edit.where.span.text.split())}"
+            for require in self.constraints.conditions:
+                if not self.constraints.test(require.condition, made):
+                    return f"infeasible: not {' '.join(require.condition.span.text.split())}"
         except EvaluationError as error:
             raise DiagnosticError([error.diagnostic]) from None
+        return ""
 
     def sample(
-        self, center: Architecture, number_of: int, seed: Any, radius: int | None = None
+        self, center: Subject, number_of: int, seed: Any, radius: int | None = None
     ) -> list[Neighbor]:
         """Different neighbors drawn by the weights of their edits; all where there are fewer."""
         everyone = self.of(center, radius)
         if number_of >= len(everyone):
             return everyone
-        draw = generator("neighbors", self.space.name, center.rank, seed)
+        draw = generator("neighbors", self.space.name, str(_identity(center)), seed)
         # Sequential weighted sampling without replacement by exponential keys (Efraimidis and
         # Spirakis, 2006): the draw with the largest u^(1/w) comes first.
         keyed = sorted(
@@ -175,13 +268,21 @@ class Neighborhood:
         return [everyone[i] for i in chosen]
 
 
-def difference(a: Architecture, b: Architecture) -> tuple[dict[str, Any], ...]:
-    """What is decided differently, in the order of both."""
+def _identity(subject: Subject) -> Any:
+    return subject.rank if isinstance(subject, Architecture) else subject.fingerprint
+
+
+def difference(a: Subject, b: Subject, place: str = "") -> tuple[dict[str, Any], ...]:
+    """What is decided differently, in the order of both; for graphs, the place."""
+    if not isinstance(a, Architecture) or not isinstance(b, Architecture):
+        before = [n.op for n in a.network.nodes if n.id not in b.network.by_id]
+        after = [n.op for n in b.network.nodes if n.id not in a.network.by_id]
+        return ({"decision": place, "from": " >> ".join(before), "to": " >> ".join(after)},)
     out = []
     for name in dict.fromkeys((*a.decisions, *b.decisions)):
-        before, after = a.decisions.get(name), b.decisions.get(name)
-        if before != after or (name in a.decisions) != (name in b.decisions):
-            out.append({"decision": name, "from": _plain(before), "to": _plain(after)})
+        old, new = a.decisions.get(name), b.decisions.get(name)
+        if old != new or (name in a.decisions) != (name in b.decisions):
+            out.append({"decision": name, "from": _plain(old), "to": _plain(new)})
     return tuple(out)
 
 
@@ -230,6 +331,15 @@ def compile_rules(program: Program) -> tuple[tuple[EditRule, ...], list[Diagnost
         except EvaluationError as error:
             problems.append(error.diagnostic)
     return tuple(rules), problems, radius
+
+
+WORDS = {
+    word
+    for operation in OPERATIONS.values()
+    for parameter in operation.parameters
+    for word in parameter.values
+}
+"""Words that settings take; in a rewrite they are no variables."""
 
 
 class _Reader:
@@ -293,7 +403,7 @@ class _Reader:
                 path.span,
             )
 
-    def rule(self, rule: s.Rule) -> RuleLike:
+    def rule(self, rule: s.Rule) -> RuleLike | Rewrite:
         """One elementary edit."""
         if isinstance(rule, s.AnyRule):
             return self._any(rule)
@@ -307,13 +417,20 @@ class _Reader:
             return Step(target, by)
         if isinstance(rule, s.FlipRule):
             return Flip(self._variable(rule.target, "flip"))
-        if isinstance(rule, s.ReplaceRule):
-            return self._replace(rule)
-        raise problem(
-            "NAS602",
-            f"the edit '{' '.join(rule.span.text.split())}' has no meaning here",
-            rule.span,
-        )
+        if isinstance(rule, s.InsertRule):
+            return self._resize(rule)
+        assert isinstance(rule, s.ReplaceRule)
+        return self._replace(rule)
+
+    def _resize(self, rule: s.InsertRule) -> RuleLike:
+        name = rule.target.parts[-1].text
+        if name not in self.program.templates:
+            raise problem(
+                "NAS601",
+                f"no template is called '{name}'{suggestion(name, self.program.templates)}",
+                rule.target.span,
+            )
+        return Resize(name, rule.insert)
 
     def _any(self, rule: s.AnyRule) -> RuleLike:
         target = str(rule.target)
@@ -342,12 +459,45 @@ class _Reader:
             )
         return name
 
-    def _replace(self, rule: s.ReplaceRule) -> RuleLike:
+    def _replace(self, rule: s.ReplaceRule) -> RuleLike | Rewrite:
+        if any(self._is_pattern(e) for e in (*rule.before, *rule.after)):
+            return self._rewrite(rule)
         return Relabel(
             tuple(self._label(e) for e in rule.before),
             tuple(self._label(e) for e in rule.after),
             rule.both,
         )
+
+    def _is_pattern(self, expr: s.Expr) -> bool:
+        """Whether a side of a replacement is of operations; alternatives are plain names."""
+        if isinstance(expr, s.Ref):
+            return expr.name not in self.labels and expr.name in OPERATIONS
+        return not isinstance(expr, s.Member)
+
+    def _rewrite(self, rule: s.ReplaceRule) -> Rewrite:
+        before = tuple(read_pattern(e, self.program, OPERATIONS) for e in rule.before)
+        after = tuple(read_pattern(e, self.program, OPERATIONS) for e in rule.after)
+        ways = [(before, after[0], rule.before, rule.after[0])]
+        if rule.both:
+            ways.append((after, before[0], rule.after, rule.before[0]))
+        for patterns, made, written, target in ways:
+            for pattern, expr in zip(patterns, written, strict=True):
+                if not pattern:
+                    raise problem(
+                        "NAS602", "'identity' stands everywhere; name what is replaced", expr.span
+                    )
+                known = free_variables(pattern, self.program)
+                for name in sorted(free_variables(made, self.program) - known):
+                    if name not in WORDS:
+                        raise problem(
+                            "NAS606",
+                            f"the variable '{name}' stands only on one side of the rewrite"
+                            f"{suggestion(name, known)}",
+                            target.span,
+                        )
+        if len(after) != 1:
+            raise problem("NAS602", "a rewrite has one right side", rule.after[1].span)
+        return Rewrite(tuple((b, a) for b, a, _, _ in ways), self.program, OPERATIONS)
 
     def _label(self, expr: s.Expr) -> tuple[str | None, str]:
         choice: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -113,6 +114,87 @@ class Exchange:
                     value = tuple(sorted(kept, key=order.__getitem__))
                     if value in site.options:
                         yield site, follow(decisions, site, value, {new: gone})
+
+
+@dataclass(frozen=True)
+class Resize:
+    """A copy of a template inserted at any place of its chain, or removed from any.
+
+    It changes the value that says how many copies there are; an inserted copy decides as the
+    one before it (the first one as the one after it).
+    """
+
+    template: str
+    insert: bool
+
+    def apply(self, decisions: Decisions, sites: list[Site]) -> Iterator[tuple[Site, Decisions]]:
+        """Each site of the number of copies with the decisions after the edit."""
+        for prefix, label, copies in self._chains(decisions):
+            for site in sites:
+                if site.kind != "value" or not isinstance(site.value, int):
+                    continue
+                scope = site.name.rpartition(".")[0]
+                if scope and not prefix.startswith(scope):
+                    continue
+                place = site.options.index(site.value) + (1 if self.insert else -1)
+                if not 0 <= place < len(site.options):
+                    continue
+                if abs(site.options[place] - site.value) != 1:
+                    continue
+                for at in range(copies + 1 if self.insert else copies):
+                    shifted = self._shifted(decisions, prefix, label, copies, at)
+                    yield site, {**shifted, site.name: site.options[place]}
+
+    def _chains(self, decisions: Decisions) -> list[tuple[str, str, int]]:
+        found: dict[tuple[str, str], int] = {}
+        for name in decisions:
+            for match in _segments(name):
+                prefix, label, index = match
+                if re.sub(r"@\d+$", "", label) == self.template:
+                    key = (prefix, label)
+                    found[key] = max(found.get(key, 0), index + 1)
+        return [(prefix, label, n) for (prefix, label), n in found.items()]
+
+    def _shifted(
+        self, decisions: Decisions, prefix: str, label: str, copies: int, at: int
+    ) -> dict[str, Any]:
+        head = f"{prefix}{label}["
+        inner: dict[int, dict[str, Any]] = {i: {} for i in range(copies)}
+        out: dict[str, Any] = {}
+        for name, value in decisions.items():
+            index, rest = _after(name, head)
+            if index is None:
+                out[name] = value
+            else:
+                inner[index][rest] = value
+        order = [inner[i] for i in range(copies)]
+        if self.insert:
+            order.insert(at, order[max(at - 1, 0)])
+        else:
+            del order[at]
+        for i, copy in enumerate(order):
+            for rest, value in copy.items():
+                out[f"{head}{i}]{rest}"] = value
+        return out
+
+
+def _segments(name: str) -> Iterator[tuple[str, str, int]]:
+    """Every indexed segment of a path: (what stands before it, its name, its last index)."""
+    start = 0
+    for segment in name.split("."):
+        match = re.fullmatch(r"([A-Za-z_]\w*(?:@\d+)?(?:\[\d+\])*?)\[(\d+)\]", segment)
+        if match:
+            yield name[:start], match.group(1), int(match.group(2))
+        start += len(segment) + 1
+
+
+def _after(name: str, head: str) -> tuple[int | None, str]:
+    if not name.startswith(head):
+        return None, ""
+    index, bracket, rest = name[len(head) :].partition("]")
+    if not bracket or not index.isdigit() or (rest and rest[0] != "."):
+        return None, ""
+    return int(index), rest
 
 
 def follow(

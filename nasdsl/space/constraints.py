@@ -12,6 +12,7 @@ from nasdsl.space.program import Program
 from nasdsl.space.values import EvaluationError, Family, Scope, truth
 
 if TYPE_CHECKING:
+    from nasdsl.space.outside import Outside
     from nasdsl.space.space import Architecture
 
 COSTS = ("params", "macs", "declared_params", "declared_macs")
@@ -29,7 +30,7 @@ class Constraints(Evaluator):
 
     def __init__(self, program: Program):
         super().__init__(program)
-        self._about: Architecture | None = None
+        self._about: Architecture | Outside | None = None
         self._values: Scope = Scope()
 
     @property
@@ -37,11 +38,11 @@ class Constraints(Evaluator):
         """The conditions as written."""
         return self.program.requires
 
-    def holds(self, architecture: Architecture) -> bool:
+    def holds(self, architecture: Architecture | Outside) -> bool:
         """Whether an architecture meets every condition."""
         return all(self.test(r.condition, architecture) for r in self.conditions)
 
-    def test(self, condition: s.Expr, architecture: Architecture) -> bool:
+    def test(self, condition: s.Expr, architecture: Architecture | Outside) -> bool:
         """Whether an architecture meets a condition; raises :class:`EvaluationError`."""
         self._about = architecture
         self._values = Scope(_values(architecture.decisions))
@@ -137,7 +138,7 @@ def _number(text: str) -> Any:
         return text
 
 
-def _depth(architecture: Architecture) -> int:
+def _depth(architecture: Architecture | Outside) -> int:
     depth: dict[str, int] = {}
     for node in architecture.network.nodes:
         below = max((depth[i] for i in node.inputs), default=-1)

@@ -21,6 +21,7 @@ from nasdsl.operations.table import OPERATIONS
 from nasdsl.seeding import generator
 from nasdsl.space.constraints import Constraints
 from nasdsl.space.feasible import Bounds, cost_bounds, feasible
+from nasdsl.space.outside import Outside, read_network
 from nasdsl.space.program import Program
 from nasdsl.space.ranks import Missing, Walk, rank_of, unrank
 from nasdsl.space.residual import DONE, Branch, Emit, Key, Step, steps
@@ -77,11 +78,15 @@ class Neighbor(Protocol):
 class Edits(Protocol):
     """The edit rules of a space, worked out in a room above."""
 
-    def of(self, center: Architecture, radius: int | None = None) -> Sequence[Neighbor]:
+    def of(self, center: Architecture | Outside, radius: int | None = None) -> Sequence[Neighbor]:
         """All neighbors."""
 
     def sample(
-        self, center: Architecture, number_of: int, seed: Any, radius: int | None = None
+        self,
+        center: Architecture | Outside,
+        number_of: int,
+        seed: Any,
+        radius: int | None = None,
     ) -> Sequence[Neighbor]:
         """Some neighbors."""
 
@@ -286,7 +291,7 @@ class Space:
         """The conditions after ``require``."""
         return Constraints(self.program)
 
-    def allows(self, architecture: Architecture) -> bool:
+    def allows(self, architecture: Architecture | Outside) -> bool:
         """Whether an architecture meets every ``require``."""
         try:
             return self.constraints.holds(architecture)
@@ -377,12 +382,14 @@ class Space:
             raise TypeError("this space was made without edit rules")
         return self._edits(self)
 
-    def neighbors(self, center: Architecture, radius: int | None = None) -> Sequence[Neighbor]:
+    def neighbors(
+        self, center: Architecture | Outside, radius: int | None = None
+    ) -> Sequence[Neighbor]:
         """All neighbors: feasible, different from the center, each once, in a fixed order."""
         return self.edits.of(center, radius)
 
     def sample_neighbors(
-        self, center: Architecture, n: int, seed: Any = 0, radius: int | None = None
+        self, center: Architecture | Outside, n: int, seed: Any = 0, radius: int | None = None
     ) -> Sequence[Neighbor]:
         """Different neighbors drawn by the weights of their edits; all where there are fewer."""
         return self.edits.sample(center, n, seed, radius)
@@ -397,7 +404,7 @@ class Space:
 
     # ---- finding
 
-    def find(self, text: str) -> Architecture:
+    def find(self, text: str) -> Architecture | Outside:
         """An architecture by rank (``7712`` or ``#7712``), key, or a JSON file.
 
         Raises :class:`~nasdsl.diagnostics.DiagnosticError` where nothing of the kind is there.
@@ -421,12 +428,19 @@ class Space:
             f"'{text}' is no rank and no JSON file, and '{self.name}' declares no keys",
         )
 
-    def from_json(self, data: Any) -> Architecture:
-        """An architecture from what :meth:`Architecture.to_json` gives, or from its parts."""
+    def from_json(self, data: Any) -> Architecture | Outside:
+        """An architecture from what its ``to_json`` gives, or from its parts.
+
+        Data with a ``network`` and no decisions are a network outside the space.
+        """
         if isinstance(data, Mapping) and isinstance(data.get("decisions"), Mapping):
             return self.architecture(data["decisions"])
         if isinstance(data, Mapping) and isinstance(data.get("rank"), int):
             return self.find(str(data["rank"]))
+        if isinstance(data, Mapping) and isinstance(data.get("network"), Mapping):
+            return read_network(self, data["network"])
+        if isinstance(data, Mapping) and isinstance(data.get("nodes"), list):
+            return read_network(self, data)
         if isinstance(data, Mapping) and data and all(isinstance(k, str) for k in data):
             return self.architecture(data)
         raise problem("NAS316", "expected a JSON object with 'decisions' or 'rank'")
