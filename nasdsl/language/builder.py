@@ -253,7 +253,7 @@ class Builder:
         return s.OperationDeclaration(
             self._span(c),
             self._ident(c[1]),
-            self._parts(c, s.Parameter) if self._kind(c[2]) is s.Parameter else (),
+            self._parts(c[2:3], s.Parameter),
             tuple(tuple(t.items) for t in tensors[:-1]),
             tuple(tensors[-1].items),
             facts.get("params"),

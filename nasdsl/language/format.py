@@ -23,9 +23,8 @@ from nasdsl.language.parser import parse
 
 _PORTS = frozenset({"input", "output"})
 _SETTINGS = frozenset({"data", "train", "objective", "best", "search", "report"})
-_OPERATORS = frozenset(
-    {">>", "+", "++", "-", "*", "/", "//", "%", "^", "and", "or", "->", "<->", ".."}
-)
+_OPERATORS = frozenset({">>", "+", "++", "-", "*", "/", "//", "%", "and", "or"})
+_OPERAND_ENDS = frozenset({"NAME", "INTEGER", "NUMBER", "STRING", "TRUE", "FALSE"})
 
 
 def format_text(text: str, name: str = "<text>") -> str:
@@ -104,6 +103,8 @@ def _operators_without_remarks(words: Sequence[Word]) -> list[Word]:
         remark = kept[at].after
         if remark is None or kept[at].text not in _OPERATORS:
             continue
+        if kept[at - 1].kind not in _OPERAND_ENDS and kept[at - 1].text not in (")", "]", "}"):
+            continue  # a sign
         kept[at] = replace(kept[at], after=None)
         if kept[at - 1].after is None and not kept[at].before:
             kept[at - 1] = replace(kept[at - 1], after=remark)
@@ -130,7 +131,8 @@ def _layout(read: _Read) -> Layout:
         if tails[number]:
             remarks = Leaf(Word("", "", before=tails[number]))
             parts += [Indent(STEP, remarks), HARD]
-    return Row(*parts, Leaf(Word("", "", before=read.rest))) if read.rest else row(parts)
+    rest = read.rest[len(tails[-1]) :] if tails else read.rest
+    return Row(*parts, Leaf(Word("", "", before=rest))) if rest else row(parts)
 
 
 def _tails(read: _Read) -> tuple[list[tuple[Remark, ...]], list[tuple[Word, ...]]]:
