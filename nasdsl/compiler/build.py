@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 from torch import fx, nn
 
 from nasdsl.compiler.module import CompiledNetwork
 from nasdsl.compiler.names import identifier
-from nasdsl.compiler.plan import NamedTracer, Plan, plan
+from nasdsl.compiler.plan import NamedTracer, plan
 from nasdsl.graph.network import Network
 from nasdsl.seeding import derive
 
@@ -28,13 +28,8 @@ def compile_network(network: Network, seed: int = 0) -> fx.GraphModule:
     generator is left as it was. Raises a diagnostic for an operation without code.
     """
     planned = plan(network)
-    device = torch.get_default_device()
-    if device.type in ("cpu", "meta"):
-        modules = _modules(planned, seed)
-    else:
-        # Drawn on the CPU whatever the device, so that the weights depend on the seed alone.
-        with torch.device("cpu"):
-            modules = {path: m.to(device) for path, m in _modules(planned, seed).items()}
+    recipes = {path: (recipe, planned.owners[path].id) for path, recipe in planned.modules.items()}
+    modules = drawn(recipes, seed)
     compiled = assemble(CompiledNetwork, planned.graph, modules, network.name)
     compiled.meta["network"] = network
     compiled.meta["paths"] = dict(planned.places)
@@ -70,13 +65,34 @@ def _attach(root: nn.Module, modules: Mapping[str, nn.Module]) -> None:
         groups[above]._modules[last] = module
 
 
-def _modules(planned: Plan, seed: int) -> dict[str, nn.Module]:
+class Buildable(Protocol):
+    """What can be constructed, its weights drawn from torch's global generator."""
+
+    def build(self) -> nn.Module:
+        """The module."""
+        ...
+
+
+def drawn(recipes: Mapping[str, tuple[Buildable, str]], seed: int) -> dict[str, nn.Module]:
+    """Modules by path, each drawn from the seed and the id beside its recipe.
+
+    On torch's default device, but drawn on the CPU whatever that is, so that the weights depend
+    on the seed alone. The global generator is left as it was.
+    """
+    device = torch.get_default_device()
+    if device.type in ("cpu", "meta"):
+        return _drawn(recipes, seed)
+    with torch.device("cpu"):
+        return {path: module.to(device) for path, module in _drawn(recipes, seed).items()}
+
+
+def _drawn(recipes: Mapping[str, tuple[Buildable, str]], seed: int) -> dict[str, nn.Module]:
     generator = torch.default_generator
     state = generator.get_state()
     built: dict[str, nn.Module] = {}
     try:
-        for path, recipe in planned.modules.items():
-            generator.manual_seed(derive(seed, "init", planned.owners[path].id))
+        for path, (recipe, id) in recipes.items():
+            generator.manual_seed(derive(seed, "init", id))
             built[path] = recipe.build()
     finally:
         generator.set_state(state)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import fx, nn
@@ -71,20 +71,42 @@ class NamedTracer(fx.Tracer):
         return super().create_node(kind, target, args, kwargs, next(self._names, name), type_expr)
 
 
-def plan(network: Network) -> Plan:
-    """The graph of a network, in the order of its nodes, and what it needs.
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A module that is there already, and what to call it with beside the operands."""
+
+    path: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def recipes_of(network: Network) -> dict[str, Recipe]:
+    """The code of each node but the inputs, by id.
 
     Raises a diagnostic where the code of an operation is not known.
     """
-    graph = fx.Graph(tracer_cls=NamedTracer)
     recipes: dict[str, Recipe] = {}
     for node in network.nodes:
         if node.op != INPUT:
             types = tuple(network.by_id[operand].type for operand in node.inputs)
-            recipes[node.id] = _recipe(node, types)
-    paths = names.module_paths(
-        id for id, recipe in recipes.items() if not isinstance(recipe, Function)
-    )
+            recipes[node.id] = recipe_of(node, types)
+    return recipes
+
+
+def plan(network: Network, homes: Callable[[str, Recipe], Home] | None = None) -> Plan:
+    """The graph of a network, in the order of its nodes, and what it needs.
+
+    ``homes`` says for the id and recipe of a node where its module is, as in a supernet, whose
+    modules are there before any of its paths. Raises a diagnostic where the code of an
+    operation is not known.
+    """
+    graph = fx.Graph(tracer_cls=NamedTracer)
+    recipes = recipes_of(network)
+    called = {id: r for id, r in recipes.items() if not isinstance(r, Function)}
+    if homes is None:
+        found = {id: Home(path) for id, path in names.module_paths(called).items()}
+    else:
+        found = {id: homes(id, recipe) for id, recipe in called.items()}
+    paths = {id: home.path for id, home in found.items()}
     # Inputs come first, so that no result takes the name of an argument that is still to come.
     arguments = names.arguments(node.id for node in network.inputs)
     results: dict[str, fx.Node] = {
@@ -99,18 +121,23 @@ def plan(network: Network) -> Plan:
             operands = tuple(results[operand] for operand in node.inputs)
             name = names.label(node.id)
             if isinstance(recipe, Function):
-                results[node.id] = recipe.emit(_caller(graph, name), operands)
+                results[node.id] = recipe.emit(caller(graph, name), operands)
             else:
                 path = paths[node.id]
                 modules[path], owners[path] = recipe, node
-                results[node.id] = graph.create_node("call_module", path, operands, name=name)
+                settings = dict(found[node.id].settings)
+                results[node.id] = graph.create_node(
+                    "call_module", path, operands, settings, name=name
+                )
         places[node.id] = Place(results[node.id].name, paths.get(node.id))
     outputs = tuple(results[id] for id in network.outputs)
     graph.output(outputs if len(outputs) != 1 else outputs[0])
     return Plan(graph, modules, owners, places)
 
 
-def _caller(graph: fx.Graph, name: str) -> Call:
+def caller(graph: fx.Graph, name: str) -> Call:
+    """What adds calls of a name to a graph."""
+
     def call(
         target: Callable[..., Any] | str, *args: Any, part: bool = False, **kwargs: Any
     ) -> fx.Node:
@@ -120,7 +147,8 @@ def _caller(graph: fx.Graph, name: str) -> Call:
     return call
 
 
-def _recipe(node: Node, types: tuple[TensorType, ...]) -> Recipe:
+def recipe_of(node: Node, types: tuple[TensorType, ...]) -> Recipe:
+    """The code of a node on operands of these types; a diagnostic where it is not known."""
     if node.op in CODE:
         return CODE[node.op](node.settings, types, node.type)
     if node.op in BUILDERS:
