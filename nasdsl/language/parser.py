@@ -140,7 +140,7 @@ def _split(source: Source) -> tuple[list[tuple[int, int]], list[Diagnostic]]:
         head = _comments_off(text[: starts[0] if starts else len(text)])
         if head.strip():
             starts.insert(0, len(head) - len(head.lstrip()))
-    ends = [*starts[1:], len(text)]
+    ends = [*starts[1:], len(text)] if starts else []
     broken = [p.span.start for p in problems if p.span]
     pieces = [
         (a, b) for a, b in zip(starts, ends, strict=True) if not any(a <= x < b for x in broken)
