@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nasdsl.diagnostics import DiagnosticError
 from nasdsl.language import syntax as s
+from nasdsl.space.budget import COUNTING, Budget, Unsupported
 from nasdsl.space.costs import Distribution, Extremes, Fold, TooMany, is_additive, sizes
 from nasdsl.space.values import EvaluationError, number
 
@@ -17,15 +18,34 @@ if TYPE_CHECKING:
 ENUMERATED = 2_000
 """Spaces of up to so many architectures are enumerated where nothing shorter is exact."""
 
-Test = Callable[[int], bool]
+DISTINCT = 5_000
+"""Up to so many different costs are counted one by one."""
+
+
+@dataclass(frozen=True)
+class Test:
+    """A condition on parameters (0) or multiply-accumulates (1): bounds, both included."""
+
+    which: int
+    low: float | None
+    high: float | None
+
+    def holds(self, cost: int) -> bool:
+        """Whether a cost meets the condition."""
+        return (self.low is None or cost >= self.low) and (self.high is None or cost <= self.high)
 
 
 @dataclass(frozen=True)
 class Feasible:
-    """The number of architectures under ``require``, or why it is not known."""
+    """The number of architectures under ``require``, or why it is not known.
+
+    ``least`` and ``most`` bound it where it is not known exactly.
+    """
 
     count: int | None
     reason: str = ""
+    least: int = 0
+    most: int | None = None
 
 
 def feasible(space: Space) -> Feasible:
@@ -36,42 +56,79 @@ def feasible(space: Space) -> Feasible:
     """
     if not space.program.requires:
         return Feasible(space.size)
+    bounds = (0, space.size)
     tests = simple_tests(space)
     if tests is not None and is_additive(space.step):
-        used = sorted(tests)
-        fold = Fold(Distribution(), len(used), lambda e: tuple([sizes(e)[i] for i in used]))
+        used = sorted({test.which for test in tests})
+        fold = Fold(Distribution(DISTINCT), len(used), lambda e: tuple([sizes(e)[i] for i in used]))
         try:
             distribution = fold.whole(space.step)
         except TooMany:
-            pass
+            bounds = _bounded(space, tests)
         else:
+            place = {which: i for i, which in enumerate(used)}
             met = sum(
                 ways
                 for cost, ways in distribution.items()
-                if all(test(c) for i, c in zip(used, cost, strict=True) for test in tests[i])
+                if all(test.holds(cost[place[test.which]]) for test in tests)
             )
-            return Feasible(met)
+            return Feasible(met, "", met, met)
     if space.size <= ENUMERATED:
         try:
-            return Feasible(sum(1 for a in space if space.allows(a)))
+            met = sum(1 for a in space if space.allows(a))
+            return Feasible(met, "", met, met)
         except DiagnosticError:
-            return Feasible(None, "a condition cannot be worked out")
-    return Feasible(None, f"more than {ENUMERATED:,} architectures would have to be built")
+            return Feasible(None, "a condition cannot be worked out", 0, space.size)
+    reason = f"more than {ENUMERATED:,} architectures would have to be built"
+    if tests is not None and is_additive(space.step):
+        reason = f"there are more than {DISTINCT:,} different costs"
+    return Feasible(None, reason, *bounds)
 
 
-def simple_tests(space: Space) -> dict[int, list[Test]] | None:
-    """Conditions that compare ``params`` (0) or ``macs`` (1) with numbers; none if others too."""
-    tests: dict[int, list[Test]] = {}
+def _bounded(space: Space, tests: list[Test]) -> tuple[int, int]:
+    """Certified bounds of the count, condition by condition."""
+    least, most = space.size, space.size
+    for test in tests:
+        try:
+            low, high = _within(space, test)
+        except Unsupported:
+            continue
+        # Conditions are joined by inclusion and exclusion: at least this many meet both.
+        least = max(0, least + low - space.size)
+        most = min(most, high)
+    return least, most
+
+
+def _within(space: Space, test: Test) -> tuple[int, int]:
+    """Bounds of how many architectures meet one condition."""
+    least, most = space.size, space.size
+    if test.high is not None:
+        least, most = _up_to(space, test.which, math.floor(test.high))
+    if test.low is not None:
+        below = _up_to(space, test.which, math.ceil(test.low) - 1)
+        least, most = max(0, least - below[1]), max(0, most - below[0])
+    return least, most
+
+
+def _up_to(space: Space, which: int, limit: int) -> tuple[int, int]:
+    return (
+        Budget(space.step, which, limit, COUNTING, up=True).total,
+        Budget(space.step, which, limit, COUNTING).total,
+    )
+
+
+def simple_tests(space: Space) -> list[Test] | None:
+    """Conditions that compare ``params`` or ``macs`` with numbers; none if there are others."""
+    tests: list[Test] = []
     for require in space.program.requires:
         found = _simple(require.condition, space)
         if found is None:
             return None
-        for which, test in found:
-            tests.setdefault(which, []).append(test)
+        tests += found
     return tests
 
 
-def _simple(condition: s.Expr, space: Space) -> list[tuple[int, Test]] | None:
+def _simple(condition: s.Expr, space: Space) -> list[Test] | None:
     while isinstance(condition, s.Group):
         condition = condition.inner
     if isinstance(condition, s.Binary) and condition.operator == "and":
@@ -89,22 +146,24 @@ def _simple(condition: s.Expr, space: Space) -> list[tuple[int, Test]] | None:
     names = ("params", "macs")
     if not isinstance(a, s.Ref) or a.name not in names or a.name in space.program.lets:
         return None
+    which = names.index(a.name)
     try:
         if operator == "in" and isinstance(b, s.Range) and b.step is None:
             low = number(_constant(b.low, space), b.low.span)
             high = number(_constant(b.high, space), b.high.span)
-            return [(names.index(a.name), lambda x: low <= x <= high)]
+            return [Test(which, low, high)]
         bound = number(_constant(b, space), b.span)
     except EvaluationError:
         return None
-    compare: dict[str, Test] = {
-        "<": lambda x: x < bound,
-        "<=": lambda x: x <= bound,
-        ">": lambda x: x > bound,
-        ">=": lambda x: x >= bound,
-        "==": lambda x: x == bound,
+    # Costs are whole numbers, so a strict bound is the next whole one.
+    ranges: dict[str, tuple[float | None, float | None]] = {
+        "<": (None, math.ceil(bound) - 1),
+        "<=": (None, bound),
+        ">": (math.floor(bound) + 1, None),
+        ">=": (bound, None),
+        "==": (bound, bound),
     }
-    return [(names.index(a.name), compare[operator])] if operator in compare else None
+    return [Test(which, *ranges[operator])] if operator in ranges else None
 
 
 def _constant(expr: s.Expr, space: Space) -> Any:

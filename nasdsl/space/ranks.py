@@ -59,7 +59,8 @@ class Walk:
     paths: dict[int, str] = field(default_factory=dict)
     ordered: bool = True
     fixed: dict[Late, Any] = field(default_factory=dict)
-    _memo: dict[Any, Outcomes] = field(default_factory=dict)
+    counts: dict[Any, Outcomes] = field(default_factory=dict)
+    """Outcomes under what is fixed, kept by the space from walk to walk."""
 
     def value(self, name: str, options: Mapping[Any, Any]) -> Any:
         """The value of a decision, checked against its options."""
@@ -86,10 +87,10 @@ class Walk:
         if not relevant:
             return step.outcomes
         key = (id(step), relevant)
-        found = self._memo.get(key)
+        found = self.counts.get(key)
         if found is None:
             found = self._counted(step)
-            self._memo[key] = found
+            self.counts[key] = found
         return found
 
     def _counted(self, step: Step) -> Outcomes:

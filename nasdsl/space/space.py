@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,12 +20,13 @@ from nasdsl.language.settings import Entry
 from nasdsl.operations.operation import Operation, TensorType
 from nasdsl.operations.table import OPERATIONS
 from nasdsl.seeding import generator
+from nasdsl.space.budget import Budget, Unsupported
 from nasdsl.space.constraints import Constraints
-from nasdsl.space.feasible import Bounds, cost_bounds, feasible
+from nasdsl.space.feasible import Bounds, Feasible, cost_bounds, feasible, simple_tests
 from nasdsl.space.outside import Outside, read_network
 from nasdsl.space.program import Program
 from nasdsl.space.ranks import Missing, Walk, rank_of, unrank
-from nasdsl.space.residual import DONE, Branch, Emit, Key, Step, steps
+from nasdsl.space.residual import DONE, Branch, Emit, Key, Owned, Step, steps
 from nasdsl.space.values import EvaluationError, shown
 from nasdsl.space.walk import run
 
@@ -139,6 +141,7 @@ class Space:
         edits: Callable[[Space], Edits] | None = None,
     ):
         self.blocks = blocks or Blocks()
+        self._counts: dict[Any, Any] = {}
         self._edits = edits
         self.program = program
         self.step = step
@@ -192,7 +195,7 @@ class Space:
             rank += self.size
         if not 0 <= rank < self.size:
             raise IndexError(f"ranks of {self.name} run from 0 to {self.size - 1}")
-        walk = Walk()
+        walk = Walk(counts=self._counts)
         unrank(self.step, {DONE: 1}, rank, walk)
         return Architecture(self, walk.decided, rank)
 
@@ -227,10 +230,15 @@ class Space:
         :class:`~nasdsl.diagnostics.DiagnosticError` for a missing, unknown or impossible one.
         """
         given = {name: _frozen(value) for name, value in decisions.items()}
+        return self[self.rank_of(given)]
+
+    def rank_of(self, given: Mapping[str, Any]) -> int:
+        """The rank of decisions whose sets are tuples; as :meth:`architecture`."""
         try:
             recorder = _Recorder(given)
             run(self.step, self._handles, recorder)
-            _, rank = rank_of(self.step, {DONE: 1}, Walk(given, recorder.cells))
+            walk = Walk(dict(given), recorder.cells, counts=self._counts)
+            _, rank = rank_of(self.step, {DONE: 1}, walk)
         except Missing as error:
             options = ", ".join(shown(o) for o in error.options[:12])
             if error.value is None:
@@ -246,7 +254,7 @@ class Space:
                 "NAS313",
                 f"there is no decision '{extra[0]}' here{suggestion(extra[0], known)}",
             )
-        return self[rank]
+        return rank
 
     @property
     def _handles(self) -> tuple[str, ...]:
@@ -298,10 +306,15 @@ class Space:
         except EvaluationError as error:
             raise DiagnosticError([error.diagnostic]) from None
 
-    @cached_property
+    @property
     def feasible(self) -> int | None:
         """The number of architectures under ``require``; none where it is not known."""
-        return feasible(self).count
+        return self.feasibility.count
+
+    @cached_property
+    def feasibility(self) -> Feasible:
+        """The number of architectures under ``require``, or its bounds and the reason."""
+        return feasible(self)
 
     # ---- facts
 
@@ -324,6 +337,13 @@ class Space:
                 known["values"] = max(known["values"], len(step.options))
         return [found[key] for key in sorted(found, key=lambda k: k[1])]
 
+    def _feasible_bounds(self) -> dict[str, Any]:
+        found = self.feasibility
+        if found.count is not None:
+            return {}
+        most = self.size if found.most is None else found.most
+        return {"feasible_bounds": {"min": found.least, "max": most, "reason": found.reason}}
+
     def info(self) -> dict[str, Any]:
         """What can be said of the space without training: counts, and bounds of costs.
 
@@ -334,6 +354,7 @@ class Space:
             "name": self.name,
             "architectures": self.size,
             "feasible": self.feasible,
+            **self._feasible_bounds(),
             "choices": self.choices,
             "neighbors": self.edits.extent().to_json(),
             "params": params.to_json(),
@@ -359,19 +380,56 @@ class Space:
         return [self._drawn(draw) for _ in range(n)]
 
     def _drawn(self, draw: random.Random) -> Architecture:
-        if not self.program.requires:
-            return self[draw.randrange(self.size)]
-        for _ in range(MAX_REJECTED):
-            made = self[draw.randrange(self.size)]
-            if self.allows(made):
+        budget = self._budget
+        for _ in range(MAX_REJECTED if self.program.requires else 1):
+            if budget is not None:
+                made = self._ordered(budget.draw(draw))
+            else:
+                walk = Walk(ordered=False)
+                unrank(self.step, {DONE: 1}, draw.randrange(self.size), walk)
+                made = self._ordered(walk.decided)
+            if not self.program.requires or self.allows(made):
                 return made
-        span = self.program.requires[0].span
         raise problem(
             "NAS321",
             f"none of {MAX_REJECTED:,} uniform samples meets every 'require'; "
             "the conditions are met by no architecture or by very few",
-            span,
+            self.program.requires[0].span,
         )
+
+    def _ordered(self, decided: dict[str, Any]) -> Architecture:
+        """An architecture of sampled decisions, in the order of ranks where they may not be."""
+        return self.architecture(decided) if self._late else Architecture(self, decided)
+
+    @cached_property
+    def _late(self) -> bool:
+        return any(isinstance(step, Owned) for step in steps(self.step))
+
+    @cached_property
+    def _budget(self) -> Budget | None:
+        """Counts under the tightest upper limit on a cost, to sample without many rejections.
+
+        Raises :class:`~nasdsl.diagnostics.DiagnosticError` where nothing is within the limit.
+        """
+        tests = simple_tests(self) or []
+        found: Budget | None = None
+        for test in tests:
+            if test.high is None:
+                continue
+            try:
+                budget = Budget(self.step, test.which, math.floor(test.high))
+            except Unsupported:
+                return None
+            if budget.least > budget.limit:
+                what = ("parameters", "multiply-accumulates")[test.which]
+                raise problem(
+                    "NAS320",
+                    f"no architecture is within the limit: the least has {budget.least:,} {what}",
+                    self.program.requires[0].span,
+                )
+            if found is None or budget.total < found.total:
+                found = budget
+        return found
 
     # ---- neighbors
 
@@ -503,10 +561,16 @@ class Space:
 class Architecture:
     """One value for each decision of a space. Immutable; equal if space and decisions are."""
 
-    def __init__(self, space: Space, decisions: Mapping[str, Any], rank: int):
+    def __init__(self, space: Space, decisions: Mapping[str, Any], rank: int | None = None):
         self.space = space
         self.decisions: Mapping[str, Any] = decisions
-        self.rank = rank
+        if rank is not None:
+            self.__dict__["rank"] = rank
+
+    @cached_property
+    def rank(self) -> int:
+        """Its place in the space, from 0."""
+        return self.space.rank_of(self.decisions)
 
     def __eq__(self, other: object) -> bool:
         return (

@@ -1,0 +1,375 @@
+"""Counting and sampling under a limit on an additive cost, without rejecting most draws.
+
+The cost is measured in buckets. Rounding every operation's cost down gives a set that holds all
+architectures within the limit and a few beyond it; rounding up one that holds only such within.
+Counting both gives certified bounds. A sample is drawn uniformly from the larger set, decision
+by decision in proportion to the ways that are left, and drawn again in the rare case that its
+exact cost is beyond the limit: what is kept is uniform over the architectures within.
+
+A table of ways for every number of buckets left is one integer, a slot of bits for each number,
+so that the tables of alternatives add up and an operation's cost shifts them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Any
+
+from nasdsl.space.costs import NO_USES, Extremes, Fold, Uses, is_additive, sizes
+from nasdsl.space.ranks import Walk
+from nasdsl.space.residual import (
+    DONE,
+    Branch,
+    Copy,
+    Emit,
+    Joint,
+    Key,
+    Lift,
+    On,
+    Owned,
+    Scope,
+    Step,
+    Then,
+    UseCell,
+    Whole,
+)
+from nasdsl.space.walk import join, named
+
+COUNTING = 1 << 14
+"""Buckets for counts: finer ones make the bounds tighter."""
+SAMPLING = 1 << 12
+"""Buckets for samples: finer ones make draws slower and repeated draws rarer."""
+
+Table = int
+Ahead = Mapping[Key, Table]
+
+
+class Unsupported(Exception):
+    """The space has a shape that the program does not cover."""
+
+
+class Budget:
+    """The ways to decide a space within a limit on one additive cost.
+
+    ``which`` is 0 for parameters, 1 for multiply-accumulates. Raises :class:`Unsupported`.
+    """
+
+    def __init__(
+        self, root: Step, which: int, limit: int, buckets: int = SAMPLING, up: bool = False
+    ):
+        if not is_additive(root):
+            raise Unsupported
+        limit = int(limit)
+        self.root = root
+        self.which = which
+        self.limit = limit
+        low, high = Fold(Extremes(), 1, lambda e: (sizes(e)[which],)).whole(root)
+        self.least, self.most = low[0], high[0]
+        self.unit = max(1, -(-min(limit, self.most) // buckets))
+        self.up = up
+        self.slot = root.outcomes[DONE].bit_length() + 1
+        self.mask = (1 << self.slot) - 1
+        self._fold = Fold(Extremes(), 1, lambda e: (sizes(e)[which],))
+        self._memo: dict[Any, Table] = {}
+        self._alive: list[Any] = []
+        self._spent = 0
+        self.room = limit // self.unit if limit >= 0 else -1
+        self.all = (1 << (self.slot * (max(self.room, 0) + 1))) - 1
+        ones = 0
+        if self.room >= 0:
+            ones = self.all // self.mask  # 1 in every slot
+        self.end: dict[Key, Table] = {DONE: ones}
+
+    # ---- costs in buckets
+
+    def cost(self, raw: int) -> int:
+        """A cost in buckets, rounded down (or up)."""
+        return -(-raw // self.unit) if self.up else raw // self.unit
+
+    # ---- counting
+
+    @property
+    def total(self) -> int:
+        """Ways within the limit, by rounded costs."""
+        if self.room < 0:
+            return 0
+        return self.ways(self.root, self.end, self.room)
+
+    def ways(self, step: Step, ahead: Ahead, left: int) -> int:
+        """Ways of a step and what follows it, with so many buckets left."""
+        if left < 0:
+            return 0
+        return (self.table(step, ahead) >> (left * self.slot)) & self.mask
+
+    def shifted(self, table: Table, buckets: int) -> Table:
+        """A table after spending buckets."""
+        return (table << (buckets * self.slot)) & self.all if buckets else table
+
+    def table(self, step: Step, ahead: Ahead) -> Table:
+        """The ways of a step and what follows it, for every number of buckets left."""
+        follow = tuple(id(ahead[k]) for k in step.outcomes)
+        key = (id(step), follow)
+        found = self._memo.get(key)
+        if found is None:
+            found = self._table(step, ahead)
+            self._memo[key] = found
+            self._alive.append([ahead[k] for k in step.outcomes])
+        return found
+
+    def _table(self, step: Step, ahead: Ahead) -> Table:
+        if isinstance(step, Emit):
+            return self.shifted(ahead[step.key], self.cost(sizes(step)[self.which]))
+        if isinstance(step, Branch):
+            total = 0
+            for option in step.options.values():
+                total += self.table(option, ahead)
+            return total
+        if isinstance(step, Then):
+            return self.table(step.first, self.after(step, ahead))
+        if isinstance(step, On | Scope | Copy | Owned):
+            return self.table(step.step, ahead)
+        if isinstance(step, Lift):
+            return self.table(step.step, self.unlifted(step, ahead))
+        if isinstance(step, Whole):
+            return self._whole(step, ahead[DONE])
+        if len(step.outcomes) != 1:
+            raise Unsupported
+        return ahead[step.key]
+
+    def after(self, step: Then, ahead: Ahead) -> Ahead:
+        """What follows the first of two steps."""
+        key = (id(step), "after", tuple(id(ahead[k]) for k in step.outcomes))
+        found: Any = self._memo.get(key)
+        if found is None:
+            found = {k: self.table(step.rest[k], ahead) for k in step.first.outcomes}
+            self._memo[key] = found
+            self._alive.append(ahead)
+        return found  # type: ignore[no-any-return]
+
+    def unlifted(self, step: Lift, ahead: Ahead) -> Ahead:
+        """What follows a lifted step, told by the outcomes inside."""
+        return {k: ahead[step.lifted(k)] for k in step.step.outcomes}
+
+    # ---- cells
+
+    def uses(self, whole: Whole) -> Uses:
+        """How often each cell is used with each signature; the same in every architecture."""
+        found = {used for (_, used) in self._fold.fold(whole.body)}
+        if len(found) != 1 or whole.last or len(whole.combinations) != 1:
+            raise Unsupported
+        return next(iter(found))
+
+    def _whole(self, whole: Whole, table: Table) -> Table:
+        ahead = dict.fromkeys(whole.body.outcomes, table)
+        inner = self.table(whole.body, ahead)
+        used = dict(self.uses(whole)) if whole.first else dict(NO_USES)
+        for cell in reversed(whole.first):
+            times = tuple(used.get((cell.name, sig), 0) for sig in cell.signatures)
+            inner = self.joint(cell.joint, dict.fromkeys(cell.joint.outcomes, inner), times)
+        return inner
+
+    def joint(self, step: Step, ahead: Ahead, times: tuple[int, ...]) -> Table:
+        """As :meth:`table`, for the decisions of a cell used so many times."""
+        key = (id(step), times, tuple(id(ahead[k]) for k in step.outcomes))
+        found = self._memo.get(key)
+        if found is None:
+            found = self._joint(step, ahead, times)
+            self._memo[key] = found
+            self._alive.append([ahead[k] for k in step.outcomes])
+        return found
+
+    def joint_raw(self, step: Joint, key: Key, times: tuple[int, ...]) -> int:
+        """The cost of what is not decided in a cell, over all its uses."""
+        raw = 0
+        for part, k, n in zip(step.parts, key, times, strict=True):
+            raw += n * self._fold.fixed(part, k)[0]
+        return raw
+
+    def joint_cost(self, step: Joint, key: Key, times: tuple[int, ...]) -> int:
+        """The same in buckets."""
+        return self.cost(self.joint_raw(step, key, times))
+
+    def _joint(self, step: Step, ahead: Ahead, times: tuple[int, ...]) -> Table:
+        if isinstance(step, Joint):
+            total = 0
+            for key in step.outcomes:
+                total += self.shifted(ahead[key], self.joint_cost(step, key, times))
+            return total
+        if isinstance(step, Branch):
+            total = 0
+            for option in step.options.values():
+                total += self.joint(option, ahead, times)
+            return total
+        if isinstance(step, Then):
+            return self.joint(step.first, self.joint_after(step, ahead, times), times)
+        if isinstance(step, On | Scope | Copy | Owned):
+            return self.joint(step.step, ahead, times)
+        if isinstance(step, Lift):
+            return self.joint(step.step, self.unlifted(step, ahead), times)
+        raise Unsupported
+
+    def joint_after(self, step: Then, ahead: Ahead, times: tuple[int, ...]) -> Ahead:
+        """What follows the first of two steps inside a cell."""
+        key = (id(step), times, "after", tuple(id(ahead[k]) for k in step.outcomes))
+        found: Any = self._memo.get(key)
+        if found is None:
+            found = {k: self.joint(step.rest[k], ahead, times) for k in step.first.outcomes}
+            self._memo[key] = found
+            self._alive.append(ahead)
+        return found  # type: ignore[no-any-return]
+
+    # ---- sampling
+
+    def draw(self, generator: random.Random) -> dict[str, Any]:
+        """The decisions of a uniform draw from the architectures within the limit."""
+        while True:
+            walk = Walk(ordered=False)
+            self._spent = 0
+            self._draw(self.root, self.end, self.room, generator, walk, "", "")
+            if self._spent <= self.limit:
+                return walk.decided
+
+    def _draw(
+        self,
+        step: Step,
+        ahead: Ahead,
+        left: int,
+        generator: random.Random,
+        walk: Walk,
+        path: str,
+        pending: str,
+    ) -> tuple[Key, int]:
+        """Draw the decisions of a step; returns its outcome and the buckets left."""
+        while True:
+            if isinstance(step, Emit):
+                self._spent += sizes(step)[self.which]
+                return step.key, left - self.cost(sizes(step)[self.which])
+            if isinstance(step, Then):
+                follow = self.after(step, ahead)
+                key, left = self._draw(step.first, follow, left, generator, walk, path, pending)
+                step = step.rest[key]
+            elif isinstance(step, Branch):
+                name = named(step, walk.paths, path, pending)
+                ways = [self.ways(o, ahead, left) for o in step.options.values()]
+                at = generator.randrange(sum(ways))
+                for (value, option), n in zip(step.options.items(), ways, strict=True):
+                    if at < n:
+                        walk.decided[name] = value
+                        step = option
+                        break
+                    at -= n
+            elif isinstance(step, Scope):
+                path = join(path, step.segment + pending)
+                pending = ""
+                step = step.step
+            elif isinstance(step, Copy):
+                pending += f"[{step.index}]"
+                step = step.step
+            elif isinstance(step, On):
+                step = step.step
+            elif isinstance(step, Owned):
+                walk.paths[step.owner] = path
+                step = step.step
+            elif isinstance(step, Lift):
+                inner = self.unlifted(step, ahead)
+                key, left = self._draw(step.step, inner, left, generator, walk, path, pending)
+                return step.lifted(key), left
+            elif isinstance(step, Whole):
+                return self._draw_whole(step, ahead, left, generator, walk)
+            else:
+                assert not isinstance(step, Joint | UseCell) or len(step.outcomes) == 1
+                return step.key, left
+
+    def _draw_whole(
+        self, whole: Whole, ahead: Ahead, left: int, generator: random.Random, walk: Walk
+    ) -> tuple[Key, int]:
+        body = dict.fromkeys(whole.body.outcomes, ahead[DONE])
+        tables = [self.table(whole.body, body)]
+        used = dict(self.uses(whole)) if whole.first else {}
+        times = []
+        for cell in reversed(whole.first):
+            times.append(tuple(used.get((cell.name, sig), 0) for sig in cell.signatures))
+            follow = dict.fromkeys(cell.joint.outcomes, tables[-1])
+            tables.append(self.joint(cell.joint, follow, times[-1]))
+        for cell, n, table in zip(whole.first, times[::-1], tables[-2::-1], strict=True):
+            follow = dict.fromkeys(cell.joint.outcomes, table)
+            left = self._draw_cell(cell.joint, follow, n, left, generator, walk, cell.name)
+        _, left = self._draw(whole.body, body, left, generator, walk, "", "")
+        return DONE, left
+
+    def _draw_cell(
+        self,
+        step: Step,
+        ahead: Ahead,
+        times: tuple[int, ...],
+        left: int,
+        generator: random.Random,
+        walk: Walk,
+        path: str,
+    ) -> int:
+        return self._in_cell(step, ahead, times, left, generator, walk, path, "")[1]
+
+    def _in_cell(
+        self,
+        step: Step,
+        ahead: Ahead,
+        times: tuple[int, ...],
+        left: int,
+        generator: random.Random,
+        walk: Walk,
+        path: str,
+        pending: str,
+    ) -> tuple[Key, int]:
+        while True:
+            if isinstance(step, Joint):
+                keys = list(step.outcomes)
+                ways = []
+                for key in keys:
+                    rest = left - self.joint_cost(step, key, times)
+                    ways.append((ahead[key] >> (rest * self.slot)) & self.mask if rest >= 0 else 0)
+                at = generator.randrange(sum(ways)) if len(keys) > 1 else 0
+                for key, n in zip(keys, ways, strict=True):
+                    if at < n:
+                        self._spent += self.joint_raw(step, key, times)
+                        return key, left - self.joint_cost(step, key, times)
+                    at -= n
+                raise AssertionError("a draw beyond the total")
+            if isinstance(step, Then):
+                follow = self.joint_after(step, ahead, times)
+                key, left = self._in_cell(
+                    step.first, follow, times, left, generator, walk, path, pending
+                )
+                step = step.rest[key]
+            elif isinstance(step, Branch):
+                name = named(step, walk.paths, path, pending)
+                ways = []
+                for option in step.options.values():
+                    table = self.joint(option, ahead, times)
+                    ways.append((table >> (left * self.slot)) & self.mask)
+                at = generator.randrange(sum(ways))
+                for (value, option), n in zip(step.options.items(), ways, strict=True):
+                    if at < n:
+                        walk.decided[name] = value
+                        step = option
+                        break
+                    at -= n
+            elif isinstance(step, Scope):
+                path = join(path, step.segment + pending)
+                pending = ""
+                step = step.step
+            elif isinstance(step, Copy):
+                pending += f"[{step.index}]"
+                step = step.step
+            elif isinstance(step, Owned):
+                walk.paths[step.owner] = path
+                step = step.step
+            elif isinstance(step, Lift):
+                inner = self.unlifted(step, ahead)
+                key, left = self._in_cell(
+                    step.step, inner, times, left, generator, walk, path, pending
+                )
+                return step.lifted(key), left
+            else:
+                assert isinstance(step, On)
+                step = step.step
