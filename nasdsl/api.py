@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from nasdsl.diagnostics import Diagnostic, DiagnosticError, Source, Span, order, problem
 from nasdsl.graph.network import Network
+from nasdsl.language.imports import bring_in
 from nasdsl.language.overrides import override_lets
 from nasdsl.language.parser import parse
 from nasdsl.neighborhood import Neighbor, Neighborhood, compile_rules
+from nasdsl.neighborhood.never import never
 from nasdsl.operations.table import OPERATIONS
 from nasdsl.space import Architecture, Space
 from nasdsl.space.blocks import read_blocks
@@ -55,7 +57,8 @@ def analyze(source: Source, overrides: Mapping[str, str] | None = None) -> Analy
 
     Never raises for what stands in a text; mistakes are in ``diagnostics``, in its order.
     """
-    tree = parse(source)
+    imported = bring_in(parse(source))
+    tree = imported.tree
     if overrides:
         tree = override_lets(tree, overrides)
     program, problems = resolve(tree, OPERATIONS)
@@ -70,18 +73,20 @@ def analyze(source: Source, overrides: Mapping[str, str] | None = None) -> Analy
     found += wrong
     sound = not any(d.severity == "error" for d in found)
     if worked.step is not None and worked.output is not None and sound:
-        warnings = tuple(d for d in order(found) if d.severity == "warning")
         space = Space(
             program,
             worked.step,
             worked.inputs,
             worked.output,
-            warnings,
+            (),
             OPERATIONS,
             blocks,
             Neighborhood,
+            imported.files,
         )
         found += _tried(space)
+        found += never(space)
+        space.warnings = tuple(d for d in order(found) if d.severity == "warning")
     ordered = tuple(order(d for d in found if d.code))
     if any(d.severity == "error" for d in ordered):
         space = None

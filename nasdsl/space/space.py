@@ -139,7 +139,9 @@ class Space:
         operations: Mapping[str, Operation] | None = None,
         blocks: Blocks | None = None,
         edits: Callable[[Space], Edits] | None = None,
+        used: tuple[tuple[str, str], ...] = (),
     ):
+        self.used = used
         self.blocks = blocks or Blocks()
         self._counts: dict[Any, Any] = {}
         self._edits = edits

@@ -1,0 +1,126 @@
+"""``use``: another file brought in, with what the using file replaces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nasdsl.diagnostics import Diagnostic, Note, Source, nearest
+from nasdsl.language import syntax as s
+from nasdsl.language.grammar import data_folder
+from nasdsl.language.parser import Tree, parse
+
+MAX_FILES = 50
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A tree with everything it uses brought in.
+
+    ``files`` are the texts that were used, by their path relative to the using file (or the
+    name of a shipped space).
+    """
+
+    tree: Tree
+    files: tuple[tuple[str, str], ...]
+
+
+def bring_in(tree: Tree) -> Imported:
+    """The statements of a text after those it uses.
+
+    A statement of the using text takes the place of one of the same kind and name in a used
+    text; constraints add up. A used file lies in the folder tree of the text that uses it, or
+    is one of the shipped spaces; nothing else is read.
+    """
+    base = Path(tree.source.name).parent if Path(tree.source.name).is_file() else None
+    reader = _Reader()
+    statements = reader.statements(tree, base, ())
+    problems = (*tree.problems, *reader.problems)
+    merged = replace(tree, statements=tuple(statements), problems=problems)
+    return Imported(merged, tuple(reader.files.items()))
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.problems: list[Diagnostic] = []
+        self.files: dict[str, str] = {}
+
+    def statements(
+        self, tree: Tree, base: Path | None, trail: tuple[Path, ...]
+    ) -> list[s.Statement]:
+        used: list[s.Statement] = []
+        own = [st for st in tree.statements if not isinstance(st, s.Use)]
+        for st in tree.statements:
+            if not isinstance(st, s.Use):
+                continue
+            path = self._find(st, base)
+            if path is None:
+                continue
+            if path in trail or len(self.files) >= MAX_FILES:
+                self.problems.append(
+                    Diagnostic("NAS411", f"'{st.path.value}' uses itself in the end", st.span)
+                )
+                continue
+            text = path.read_text(encoding="utf-8", errors="replace")
+            self.files[st.path.value] = text
+            inner = parse(Source(str(path), text))
+            if inner.problems:
+                self.problems += [
+                    replace(p, notes=(*p.notes, Note("used here", st.span))) for p in inner.problems
+                ]
+            below = self.statements(inner, path.parent, (*trail, path))
+            used = _replaced(used, below)
+        return _replaced(used, own)
+
+    def _find(self, use: s.Use, base: Path | None) -> Path | None:
+        name = use.path.value
+        shipped = data_folder("spaces").resolve()
+        roots = [shipped] if base is None else [base.resolve(), shipped]
+        for root in roots:
+            path = (root / name).resolve()
+            if path.is_relative_to(root) and path.is_file():
+                return path
+        known = sorted(p.name for root in roots for p in root.glob("*.nas"))
+        near = nearest(name, known)
+        outside = name.startswith("/") or ".." in Path(name).parts
+        message = (
+            f"'{name}' lies outside the folder of this file"
+            if outside
+            else f"there is no file '{name}' beside this one and no shipped space of that name"
+        )
+        if near:
+            message += f"; did you mean '{near}'?"
+        self.problems.append(Diagnostic("NAS410", message, use.path.span))
+        return None
+
+
+def _identity(st: s.Statement) -> tuple[str, str] | None:
+    """What a statement takes the place of; none for those that add up."""
+    if isinstance(st, s.Require):
+        return None
+    if isinstance(st, s.Let | s.Block | s.Choice | s.Cell | s.OperationDeclaration):
+        return "name", st.name.text
+    if isinstance(st, s.Port):
+        return st.direction, ""
+    if isinstance(st, s.Settings | s.Objective):
+        return st.block, ""
+    return type(st).__name__, ""
+
+
+def _replaced(used: list[s.Statement], own: list[s.Statement]) -> list[s.Statement]:
+    """Used statements without those that are replaced, then the others in the place of both."""
+    taken: dict[tuple[str, str], s.Statement] = {}
+    for st in own:
+        key = _identity(st)
+        if key is not None:
+            taken.setdefault(key, st)
+    # A replacement stands where the replaced one stood, so that the order of choices is kept.
+    merged = [taken.get(key, st) if (key := _identity(st)) else st for st in used]
+    placed = {id(st) for st in merged}
+    seen: set[int] = set()
+    unique = []
+    for st in merged:
+        if id(st) not in seen:
+            unique.append(st)
+        seen.add(id(st))
+    return [*unique, *(st for st in own if id(st) not in placed)]
