@@ -19,9 +19,17 @@ def complete(space: Space, decisions: Mapping[str, Any]) -> Architecture:
     A decision of a copy that was not there before repeats the last copy's; any other that has
     no value, or one that is no longer allowed, takes its first legal value.
     """
+    flat = space.flat
+    if flat is not None:
+        # Nothing comes alive or dies in a product; only impossible values are replaced.
+        legal = {
+            d.name: value if (value := decisions.get(d.name)) in d.place else d.options[0]
+            for d in flat.digits
+        }
+        return Architecture(space, legal, flat.rank(legal))
     filler = _Filler(decisions)
     run(space.step, tuple(p.name.text for p in space.program.input_ports), filler)
-    return space.architecture(filler.decided)
+    return space.assembled(filler.decided)
 
 
 class _Filler:

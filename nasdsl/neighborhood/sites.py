@@ -67,6 +67,11 @@ def sites(architecture: Architecture) -> list[Site]:
     A decision of a cell has the values that all uses of the cell allow.
     """
     space = architecture.space
+    if space.flat is not None:
+        return [
+            Site(d.name, d.of, d.kind, architecture.decisions[d.name], d.options)
+            for d in space.flat.digits
+        ]
     lister = _Lister(architecture.decisions)
     run(space.step, tuple(p.name.text for p in space.program.input_ports), lister)
     return [lister.sites[name] for name in architecture.decisions]

@@ -23,10 +23,11 @@ from nasdsl.seeding import generator
 from nasdsl.space.budget import Budget, Unsupported
 from nasdsl.space.constraints import Constraints
 from nasdsl.space.feasible import Bounds, Feasible, cost_bounds, feasible, simple_tests
+from nasdsl.space.flat import Flat, flatten
 from nasdsl.space.outside import Outside, read_network
 from nasdsl.space.program import Program
 from nasdsl.space.ranks import Missing, Walk, rank_of, unrank
-from nasdsl.space.residual import DONE, Branch, Emit, Key, Owned, Step, steps
+from nasdsl.space.residual import DONE, Branch, Emit, Key, Owned, Step, UseCell, steps
 from nasdsl.space.values import EvaluationError, shown
 from nasdsl.space.walk import run
 
@@ -197,9 +198,16 @@ class Space:
             rank += self.size
         if not 0 <= rank < self.size:
             raise IndexError(f"ranks of {self.name} run from 0 to {self.size - 1}")
+        if self.flat is not None:
+            return Architecture(self, self.flat.decisions(rank), rank)
         walk = Walk(counts=self._counts)
         unrank(self.step, {DONE: 1}, rank, walk)
         return Architecture(self, walk.decided, rank)
+
+    @cached_property
+    def flat(self) -> Flat | None:
+        """The decisions as a plain product, where they are one."""
+        return flatten(self.step) if self.size else None
 
     def __iter__(self) -> Iterator[Architecture]:
         return (self[rank] for rank in range(self.size))
@@ -382,14 +390,17 @@ class Space:
         return [self._drawn(draw) for _ in range(n)]
 
     def _drawn(self, draw: random.Random) -> Architecture:
+        if not self.program.requires and self.flat is not None:
+            rank = draw.randrange(self.size)
+            return Architecture(self, self.flat.decisions(rank), rank)
         budget = self._budget
         for _ in range(MAX_REJECTED if self.program.requires else 1):
             if budget is not None:
-                made = self._ordered(budget.draw(draw))
+                made = self.assembled(budget.draw(draw))
             else:
                 walk = Walk(ordered=False)
                 unrank(self.step, {DONE: 1}, draw.randrange(self.size), walk)
-                made = self._ordered(walk.decided)
+                made = self.assembled(walk.decided)
             if not self.program.requires or self.allows(made):
                 return made
         raise problem(
@@ -399,9 +410,18 @@ class Space:
             self.program.requires[0].span,
         )
 
-    def _ordered(self, decided: dict[str, Any]) -> Architecture:
-        """An architecture of sampled decisions, in the order of ranks where they may not be."""
-        return self.architecture(decided) if self._late else Architecture(self, decided)
+    def assembled(self, decided: dict[str, Any]) -> Architecture:
+        """An architecture of legal decisions, put in the order of ranks."""
+        if self.flat is not None:
+            ordered = {name: decided[name] for name in self.flat.names}
+            return Architecture(self, ordered, self.flat.rank(ordered))
+        if self._late or self._cells:
+            return self[self.rank_of(decided)]
+        return Architecture(self, decided)
+
+    @cached_property
+    def _cells(self) -> bool:
+        return any(isinstance(step, UseCell) for step in steps(self.step))
 
     @cached_property
     def _late(self) -> bool:
