@@ -66,10 +66,15 @@ class Elastic(nn.Module):
         with torch.device("meta"):
             made = {label: recipe.build() for label, recipe in sizes.items()}
         # Not registered: they lend their forward, and their tensors are never real.
-        self.__dict__["sizes"] = made
+        self.__dict__["_sizes"] = made
         self.windows = nn.ParameterDict()
         if transform:
             self._open_windows()
+
+    @property
+    def sizes(self) -> list[nn.Module]:
+        """A module of each size, without tensors of its own."""
+        return list(self.__dict__["_sizes"].values())
 
     def _open_windows(self) -> None:
         for name, tensor in self.largest.named_parameters():
@@ -80,7 +85,7 @@ class Elastic(nn.Module):
 
     def _kernels(self, name: str) -> list[int]:
         """Sides of a weight's window over all sizes, largest first."""
-        shapes = [size.get_parameter(name).shape for size in self.__dict__["sizes"].values()]
+        shapes = [size.get_parameter(name).shape for size in self.sizes]
         return sorted({shape[-1] for shape in shapes if len(shape) > 2}, reverse=True)
 
     def state(self, variant: str) -> dict[str, Tensor]:
@@ -88,7 +93,7 @@ class Elastic(nn.Module):
 
         Transformed windows are new tensors.
         """
-        size = self.__dict__["sizes"][variant]
+        size = self.__dict__["_sizes"][variant]
         tensors = dict(self.largest.named_parameters()) | dict(self.largest.named_buffers())
         wanted = dict(size.named_parameters()) | dict(size.named_buffers())
         return {name: self._cut(name, tensors[name], t.shape) for name, t in wanted.items()}
@@ -119,7 +124,7 @@ class Elastic(nn.Module):
 
     def forward(self, x: Tensor, variant: str) -> Tensor:
         """What the module of this size computes."""
-        size: nn.Module = self.__dict__["sizes"][variant]
+        size: nn.Module = self.__dict__["_sizes"][variant]
         if size.training != self.training:
             size.train(self.training)
         result: Tensor = torch.func.functional_call(size, self.state(variant), (x,))
