@@ -27,6 +27,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,7 @@ def space_out(rng: random.Random, tokens: list[str], gaps: tuple[str, ...] = GAP
     """
     text = tokens[0]
     depth = 0
-    for before, token in zip(tokens, tokens[1:], strict=False):
+    for before, token in pairwise(tokens):
         depth += (before in "([{") - (before in ")]}")
         gap = rng.choice(gaps)
         if not gap and not (token in MARKS or before in MARKS):

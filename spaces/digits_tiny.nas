@@ -26,13 +26,19 @@ network =
 require params <= 60k
 
 neighborhood {
-  edit conv_to_skip:  conv3x3 -> skip
-  edit shrink:        conv5x5 -> conv3x3
-  edit resize:        step width
-  edit deepen:        step depth
+  edit conv_to_skip: conv3x3 -> skip
+  edit shrink:       conv5x5 -> conv3x3
+  edit resize:       step width
+  edit deepen:       step depth
 }
 
 data      digits
-train     { epochs 12, batch 64, sgd(lr=0.1, momentum=0.9, weight_decay=5e-4), cosine, sam(rho=0.05) }
+train {
+  epochs 12,
+  batch 64,
+  sgd(lr=0.1, momentum=0.9, weight_decay=5e-4),
+  cosine,
+  sam(rho=0.05)
+}
 objective { maximize accuracy, maximize flatness.neighborhood(samples=6), minimize params }
 search    na_random { samples 24, seed 0 }

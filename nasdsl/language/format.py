@@ -16,7 +16,7 @@ from lark import Lark, Token, Tree
 
 from nasdsl.diagnostics import DiagnosticError, Source, errors
 from nasdsl.language.format_layout import HARD, STEP, WIDTH, Indent, Layout, Leaf, Row, render, row
-from nasdsl.language.format_rules import Rules
+from nasdsl.language.format_rules import BROKEN, Rules
 from nasdsl.language.format_words import Remark, Word, read_words
 from nasdsl.language.grammar import build_parser
 from nasdsl.language.parser import parse
@@ -61,7 +61,7 @@ class _Read:
         """Everything that formatting must keep: the words, and the comments."""
         words = [w for own in self.words for w in own]
         remarks = [r for w in words for r in (*w.before, *([w.after] if w.after else []))]
-        return [w.text for w in words], sorted(r.text for r in [*remarks, *self.rest])
+        return [w.text for w in words], [r.text for r in [*remarks, *self.rest]]
 
 
 @lru_cache(maxsize=1)
@@ -126,7 +126,8 @@ def _layout(read: _Read) -> Layout:
     paddings = _paddings(read.statements, words, rules)
     parts: list[Layout] = []
     for number, statement in enumerate(read.statements):
-        parts.append(rules.statement(statement.tree, statement.base, paddings.get(number, 0)))
+        padding = paddings.get(number, 0)
+        parts.append(rules.statement(statement.tree, statement.base, padding))
         parts.append(HARD)
         if tails[number]:
             remarks = Leaf(Word("", "", before=tails[number]))
@@ -186,7 +187,8 @@ def _paddings(
         else:
             runs.append([number])
     for run in runs:
-        # A statement that no longer fits on one line when filled stays out of the column.
+        # A statement that does not fit on one line when filled stays out of the column; if it
+        # is a block of settings, it is broken into lines.
         members: list[int] = []
         left, width = run, 0
         while left != members:
@@ -194,6 +196,9 @@ def _paddings(
             heads = [rules.keyword(statements[n].tree, statements[n].base) for n in members]
             width = max(heads, default=0)
             left = [n for n in members if _fits(statements[n], rules, width)]
+        paddings.update(
+            dict.fromkeys(run, BROKEN) if _family(statements[run[0]]) == "settings" else {}
+        )
         paddings.update(dict.fromkeys(members, width))
     return paddings
 

@@ -26,7 +26,9 @@ from nasdsl.language.parser import STATEMENTS
 ALIGNED = 80
 """Rows of a chain wider than this are not aligned, so that aligning never breaks a line."""
 KEYWORD = 7
-"""``input``, ``node``, ``output`` and ``let`` in a graph stand in a column of this width."""
+"""``input``, ``node`` and ``output`` in a graph stand in a column of this width."""
+BROKEN = -1
+"""Given as the width of a keyword: the block of settings has one entry a line."""
 
 Part = Tree[Token] | Token
 
@@ -432,10 +434,11 @@ class Rules:
     def _graph_entry(self, entry: Part) -> Layout:
         assert isinstance(entry, Tree)
         word, *rest = entry.children
-        pad = Space(1, max(1, KEYWORD - len(str(word))))
+        width = KEYWORD if str(word) != "let" else len("let ")
+        pad = Space(1, width - len(str(word)))
         if entry.data in ("node", "numbered", "let"):
             head = row(self._of(c, True) for c in _before_sign(entry)[1:])
-            value = self._bound(entry, head, SPACE, KEYWORD + STEP)
+            value = self._bound(entry, head, SPACE, width + STEP)
             return Row(self._of(word), pad, value)
         items: list[Layout] = []
         for at, part in enumerate(rest):
@@ -500,24 +503,25 @@ class Rules:
         parts: list[Layout] = [self._of(word), Space(max(1, keyword + 1 - len(str(word))))]
         if tree.data == "objective":
             opening, *inner, closing = rest
-            return row([*parts, self._entries(opening, inner, closing)])
+            return row([*parts, self._entries(opening, inner, closing, keyword == BROKEN)])
         for at, part in enumerate(rest):
             parts += [SPACE] if at else []
-            parts.append(self._of(part))
+            if _kind(part) == "settings":
+                assert isinstance(part, Tree)
+                opening, *inner, closing = part.children
+                parts.append(self._entries(opening, inner, closing, keyword == BROKEN))
+            else:
+                parts.append(self._of(part))
         return row(parts)
 
-    def _settings(self, tree: Tree[Token], tight: bool) -> Layout:
-        opening, *inner, closing = tree.children
-        return self._entries(opening, inner, closing)
-
-    def _entries(self, opening: Part, inner: list[Part], closing: Part) -> Layout:
+    def _entries(self, opening: Part, inner: list[Part], closing: Part, broken: bool) -> Layout:
         entries: list[Layout] = []
         for part in inner:
             if isinstance(part, Token):
                 entries[-1] = Row(entries[-1], self._of(part))
             else:
                 entries.append(self._of(part))
-        broken = self._broken([*inner, closing])
+        broken = broken or self._broken([*inner, closing])
         return self._block_of(opening, entries, closing, broken=broken)
 
     def _entry(self, tree: Tree[Token], tight: bool) -> Layout:
@@ -586,7 +590,6 @@ _RULES: dict[str, Rule] = {
     "both": Rules._logic,
     "conditional": Rules._conditional,
     "graph": Rules._graph,
-    "settings": Rules._settings,
     "entry": Rules._entry,
     "metric": Rules._entry,
     "parameters": Rules._parenthesized,
