@@ -64,8 +64,8 @@ def _order(height: int, width: int, delta: int, device: torch.device) -> tuple[T
     time = (2 * delta) * (height - h) + (width - w) if delta > 1 else torch.zeros_like(h)
     time, at = time.flatten(), (h * width + w).flatten()
     order = time.argsort(stable=True)
-    _, lengths = time[order].unique_consecutive(return_counts=True)
-    return tuple(at[order].to(device).split(lengths.tolist())) if len(at) else ()
+    _, lengths = torch.unique(time, return_counts=True)
+    return torch.split(at[order].to(device), lengths.tolist()) if len(at) else ()
 
 
 def defocus_blur(x: Tensor, keys: Tensor, c: Mapping[str, float]) -> Tensor:

@@ -68,7 +68,8 @@ def halves(keys: Tensor, count: int, start: int = 0) -> Tensor:
     Two use one number of 32 bits; ``start`` is even.
     """
     pairs = bits(keys, (count + 1) // 2, start // 2)
-    return pairs.view(torch.int16).to(torch.int32).add_(1 << 15)[:, :count]
+    found: Tensor = pairs.view(torch.int16).to(torch.int32).add_(1 << 15)
+    return found[:, :count]
 
 
 def uniform(keys: Tensor, count: int, start: int = 0) -> Tensor:
@@ -85,14 +86,16 @@ def normal(keys: Tensor, count: int, start: int = 0) -> Tensor:
     Two numbers use one of 32 bits; ``start`` is even.
     """
     drawn = halves(keys, count, start)
-    return _quantiles(keys.device).index_select(0, drawn.reshape(-1)).view(drawn.shape)
+    values: Tensor = _quantiles(keys.device).index_select(0, drawn.reshape(-1))
+    return values.view(drawn.shape)
 
 
 @lru_cache(maxsize=8)
 def _quantiles(device: torch.device) -> Tensor:
     middle = (torch.arange(1 << 16, dtype=torch.float64) + 0.5) / (1 << 16)
-    values = torch.special.ndtri(middle)
-    return (values / values.std(correction=0)).float().to(device)
+    values: Tensor = torch.special.ndtri(middle)
+    values = values / values.std(correction=0)
+    return values.float().to(device)
 
 
 def _signed(value: int) -> int:
