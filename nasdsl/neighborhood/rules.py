@@ -207,23 +207,21 @@ def follow(
 
     ``renamed`` maps a new member to the one whose decisions it takes over.
     """
-    parent = site.name.rpartition(".")[0]
-    prefix = f"{parent}." if parent else ""
     if site.of != "inputs":
         return {**decisions, site.name: value}
+    parent, dot, last = site.name.rpartition(".")
+    # The items of 'inputs@2[0]' are '0@2[0]', '1@2[0]', …
+    item = re.compile(
+        rf"{re.escape(parent + dot)}(\d+){re.escape(last[len('inputs') :])}(?![^.\[])"
+    )
     old = {m: i for i, m in enumerate(site.value)}
-    out = dict(decisions)
-    for i in range(max(len(site.value), len(value))):
-        for name in list(out):
-            if name == f"{prefix}{i}" or name.startswith(f"{prefix}{i}."):
-                del out[name]
+    now = {old.get((renamed or {}).get(m, m)): place for place, m in enumerate(value)}
+    out: dict[str, Any] = {}
+    for name, decided in decisions.items():
+        found = item.match(name)
+        if found is None:
+            out[name] = decided
+        elif int(found.group(1)) in now:
+            out[f"{parent}{dot}{now[int(found.group(1))]}{name[found.end(1) :]}"] = decided
     out[site.name] = value
-    for place, member in enumerate(value):
-        source = old.get((renamed or {}).get(member, member))
-        if source is None:
-            continue
-        start = f"{prefix}{source}"
-        for name, decided in decisions.items():
-            if name == start or name.startswith(start + "."):
-                out[f"{prefix}{place}{name[len(start) :]}"] = decided
     return out

@@ -377,7 +377,8 @@ class _Body:
 
             return self._gather(items, live, types, k, combined)
 
-        return self.elaborator.expand(arguments, scope, known, finish)
+        made = self.elaborator.expand(arguments, scope, known, finish)
+        return self.elaborator.gathered(at, made)
 
     def _nothing(self, at: s.Expr, known: Known) -> Step:
         return Fail(Diagnostic("NAS220", "the sum of nothing has no shape here", at.span), known)
@@ -398,7 +399,8 @@ class _Body:
 
             return self._gather(items, live, types, k, applied)
 
-        return self.elaborator.expand(call.arguments, scope, known, finish)
+        made = self.elaborator.expand(call.arguments, scope, known, finish)
+        return self.elaborator.gathered(call, made)
 
     def _gather(
         self,

@@ -349,7 +349,7 @@ class Elaborator(Evaluator):
         if isinstance(value, Closure):
             if call is not None and call.arguments:
                 raise EvaluationError("NAS218", "this module has its parameters already", call.span)
-            return Named(label, self.apply(value.expr, value.scope, types, known))
+            return self._scoped(label, self.apply(value.expr, value.scope, types, known))
         if isinstance(value, Label):
             choice = self.program.templates[value.choice]
             assert isinstance(choice, s.Choice)
@@ -384,7 +384,7 @@ class Elaborator(Evaluator):
                 )
             return Named(name, self.apply(alternative.body, env, types, k))
 
-        return Named(label, self.bindings(choice.where, inner, known, body))
+        return self._scoped(label, self.bindings(choice.where, inner, known, body))
 
     def _template(
         self,
@@ -406,7 +406,7 @@ class Elaborator(Evaluator):
                 else inner
             )
             body = template.body
-            return Named(
+            return self._scoped(
                 label,
                 self.bindings(
                     template.where, inner, known, lambda env, k: self.apply(body, env, types, k)
@@ -463,7 +463,7 @@ class Elaborator(Evaluator):
                 )
             return Branch("", "choice", name, options, choice.name.span)
 
-        return Named(label, self.bindings(choice.where, scope, known, body))
+        return self._scoped(label, self.bindings(choice.where, scope, known, body))
 
     def _special(
         self, name: str, label: str, expr: s.Expr, scope: Scope, types: Types, known: Known
@@ -555,11 +555,12 @@ class Elaborator(Evaluator):
                 reads = [self.late.reads(it.expr, it.scope) for it in items]
             return self.fan(op, branches, types, k, call, label, reads)
 
-        return self.expand(call.arguments, scope, known, finish)
+        return self.gathered(call, self.expand(call.arguments, scope, known, finish))
 
     @staticmethod
     def _scoped(label: str | None, step: Step) -> Step:
-        return step if label is None else Named(label, step)
+        """A step under a name, where it has one."""
+        return Named(label, step) if label else step
 
     # ---- operations
 
@@ -793,9 +794,12 @@ class Elaborator(Evaluator):
         known: Known,
         finish: Callable[[list[Item], Known], Step],
     ) -> Step:
-        """The items of an argument list, comprehensions run out; ``pick`` branches first."""
+        """The items of an argument list, comprehensions run out; ``pick`` branches first.
 
-        def go(at: int, items: list[Item], picks: int) -> Step:
+        What belongs to a second comprehension is told apart by ``@2``, and so on.
+        """
+
+        def go(at: int, items: list[Item], mark: str, ran: int) -> Step:
             if at == len(arguments):
                 try:
                     return finish(items, known)
@@ -803,21 +807,26 @@ class Elaborator(Evaluator):
                     return self.fail(error, known)
             argument = arguments[at]
             if not argument.clauses:
-                return go(at + 1, [*items, Item(argument.value, scope, None)], picks)
+                return go(at + 1, [*items, Item(argument.value, scope, None)], mark, ran)
             head = argument.clauses[0]
+            after = f"@{ran + 2}"
             if isinstance(head.source, s.Pick | s.Some):
                 kind, domain = self.domain(head.source, scope)
-                options = {
-                    value: go(at + 1, [*items, *self._items(argument, scope, value)], picks + 1)
-                    for value, _ in domain
-                }
-                name = "inputs" if picks == 0 else f"inputs@{picks + 1}"
-                return Branch(name, kind, "inputs", options, head.source.span)
-            return go(at + 1, [*items, *self._items(argument, scope, None)], picks)
+                options = {}
+                for value, _ in domain:
+                    more = self._items(argument, scope, value, mark)
+                    options[value] = go(at + 1, [*items, *more], after, ran + 1)
+                return Branch(f"inputs{mark}", kind, "inputs", options, head.source.span)
+            more = self._items(argument, scope, None, mark)
+            return go(at + 1, [*items, *more], after, ran + 1)
 
-        return go(0, [], 0)
+        return go(0, [], "", 0)
 
-    def _items(self, argument: s.Argument, scope: Scope, picked: Any) -> list[Item]:
+    def gathered(self, call: s.Expr, step: Step) -> Step:
+        """A call's step under its name, where its body holds several comprehensions."""
+        return self._scoped(self.labels.get(id(call)), step)
+
+    def _items(self, argument: s.Argument, scope: Scope, picked: Any, mark: str) -> list[Item]:
         clauses = argument.clauses
         if picked is None:
             scopes = list(self.each(clauses, scope))
@@ -829,7 +838,7 @@ class Elaborator(Evaluator):
                 condition = clauses[0].condition
                 if condition is None or truth(self.value(condition, inner), condition.span):
                     scopes.extend(self.each(clauses[1:], inner))
-        return [Item(argument.value, env, str(i)) for i, env in enumerate(scopes)]
+        return [Item(argument.value, env, f"{i}{mark}") for i, env in enumerate(scopes)]
 
     # ---- cells
 
@@ -877,7 +886,7 @@ class Elaborator(Evaluator):
                 keys[key] = (key[0], merged)
         if not keys:
             return Fail(Diagnostic("", "", use.span), known)
-        return Named(label, UseCell(name, signature, body, keys))
+        return self._scoped(label, UseCell(name, signature, body, keys))
 
 
 class Item:

@@ -2,7 +2,11 @@
 
 Within one body (of a template, of a node's equation, of an item of a comprehension) the uses
 of a name are numbered in the order of the text: ``Op``, or ``Op@1`` and ``Op@2`` where there
-are two. A template that is alone in an item of a comprehension needs no name there.
+are two. A template that is alone in an item of a comprehension needs no name there, since the
+items are numbered. A ``chain`` makes copies, and its text belongs to the body around it.
+
+Where a body holds several comprehensions, the items of each stand under the name of the call
+that gathers them, so that ``sum(…) + sum(…)`` has ``sum@1.0`` and ``sum@2.0``.
 """
 
 from __future__ import annotations
@@ -15,18 +19,23 @@ from nasdsl.language import syntax as s
 def label_uses(root: s.Expr, templates: Collection[str], alone: bool = False) -> dict[int, str]:
     """Labels of the names below an expression, by ``id`` of the :class:`~syntax.Ref`.
 
-    ``alone``: the expression is an item of a comprehension, where a lone template is unnamed.
-    Items of comprehensions further inside are bodies of their own.
+    Calls that gather a comprehension, where a body has several, are labeled by their own
+    ``id``. ``alone``: the expression is an item of a comprehension, where a lone template is
+    unnamed. Items of comprehensions further inside are bodies of their own.
     """
     labels: dict[int, str] = {}
     uses: dict[str, list[s.Ref]] = {}
     inner: list[s.Expr] = []
-    for ref in _uses(root, inner):
+    gathering: list[s.Call] = []
+    for ref in _uses(root, inner, gathering):
         uses.setdefault(ref.name, []).append(ref)
     deciding = [r for n, refs in uses.items() if n in templates for r in refs]
     for name, refs in uses.items():
         for number, ref in enumerate(refs, 1):
             labels[id(ref)] = name if len(refs) == 1 else f"{name}@{number}"
+    if len(gathering) > 1:
+        for call in gathering:
+            labels[id(call)] = labels.get(id(_root(call)), "inputs")
     if alone and len(deciding) == 1:
         labels[id(deciding[0])] = ""
     for item in inner:
@@ -34,15 +43,37 @@ def label_uses(root: s.Expr, templates: Collection[str], alone: bool = False) ->
     return labels
 
 
-def _uses(root: s.Syntax, inner: list[s.Expr]) -> Iterator[s.Ref]:
+def _uses(root: s.Syntax, inner: list[s.Expr], gathering: list[s.Call]) -> Iterator[s.Ref]:
     """The names outside comprehension items, in the order of the text."""
     if isinstance(root, s.Ref):
         yield root
         return
+    if isinstance(root, s.Call) and any(a.clauses for a in root.arguments):
+        if isinstance(root.callee, s.Ref) and root.callee.name == "chain":
+            yield root.callee
+            for argument in root.arguments:
+                for part in (argument.value, *argument.clauses):
+                    yield from _uses(part, inner, gathering)
+            return
+        gathering.append(root)
     if isinstance(root, s.Argument | s.Collection) and root.clauses:
         inner.append(root.value if isinstance(root, s.Argument) else root.item)
         for clause in root.clauses:
-            yield from _uses(clause, inner)
+            yield from _uses(clause, inner, gathering)
         return
     for child in root.children():
-        yield from _uses(child, inner)
+        yield from _uses(child, inner, gathering)
+
+
+def _root(call: s.Call) -> s.Expr:
+    """What a call of a call, of a member, … applies in the end."""
+    found: s.Expr = call
+    while True:
+        if isinstance(found, s.Call):
+            found = found.callee
+        elif isinstance(found, s.Group):
+            found = found.inner
+        elif isinstance(found, s.Item):
+            found = found.base
+        else:
+            return found
