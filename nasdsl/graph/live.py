@@ -14,6 +14,8 @@ from nasdsl.operations.table import OPERATIONS
 
 ZERO = "zero"
 IDENTITY = "identity"
+SPECIAL = frozenset({INPUT, IDENTITY, ZERO, "first"})
+COMBINING = frozenset({"add", "mul", "concat", "mean"})
 _FREE = Cost()
 
 
@@ -29,11 +31,17 @@ def live(
     kept: dict[str, Node] = {}
     source = next((n.id for n in written if n.op == INPUT), None)
     for node in written:
-        if node.op == INPUT:
+        op = node.op
+        given = node.inputs
+        operands = [alias.get(i, i) for i in given]
+        if op not in SPECIAL and not zero and (len(given) > 1 or op not in COMBINING):
+            # The usual case, without the ifs below.
+            renamed = tuple(operands)
+            kept[node.id] = node if renamed == given else node._replace(inputs=renamed)
+            continue
+        if op == INPUT:
             kept[node.id] = node
             continue
-        op = node.op
-        operands = [alias.get(i, i) for i in node.inputs]
         if op == IDENTITY:
             alias[node.id] = operands[0]
             if operands[0] in zero:
@@ -63,12 +71,10 @@ def live(
             zero.add(node.id)
             kept[node.id] = _zeros(node, source)
             continue
-        if len(operands) == 1 and op in ("add", "mul", "concat", "mean"):
+        if len(operands) == 1 and op in COMBINING:
             alias[node.id] = operands[0]
             continue
-        kept[node.id] = Node(
-            node.id, op, node.settings, tuple(operands), node.type, node.cost, node.span
-        )
+        kept[node.id] = node._replace(inputs=tuple(operands))
     ends = tuple(alias.get(o, o) for o in outputs)
     return Network(_reached(kept, ends), ends, name)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nasdsl.diagnostics import Span
 from nasdsl.operations.operation import Cost, TensorType
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 INPUT = "input"
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One operation of a network.
 
     Attributes:
@@ -27,7 +26,7 @@ class Node:
         inputs: ids of the operands, by port.
         type: type of the result, without the batch.
         cost: learned parameters and multiply-accumulates of one sample.
-        span: the place in the text.
+        span: the place in the text; it does not count for equality.
     """
 
     id: str
@@ -35,8 +34,17 @@ class Node:
     settings: Mapping[str, Any]
     inputs: tuple[str, ...]
     type: TensorType
-    cost: Cost = field(default_factory=Cost)
-    span: Span | None = field(default=None, compare=False)
+    cost: Cost = Cost()
+    span: Span | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Node) and self[:-1] == other[:-1]
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.op, self.inputs))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from nasdsl.space.residual import Branch, Emit, Key
+from nasdsl.space.residual import Branch, Emit, Key, UseCell
 from nasdsl.space.space import Architecture, Space
 from nasdsl.space.walk import run
 
@@ -43,6 +43,9 @@ class _Filler:
 
     def saw(self, cell: str, signature: Any, outcome: Key) -> None:
         """Nothing is to be learnt of cells here."""
+
+    def recall(self, step: UseCell, frame: tuple[str, ...], place: str) -> None:
+        """Every cell is walked."""
 
     def decide(self, name: str, branch: Branch) -> Any:
         if name in self.decided:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nasdsl.space.residual import Branch, Emit, Key
+from nasdsl.space.residual import Branch, Emit, Key, UseCell
 from nasdsl.space.space import Architecture
 from nasdsl.space.walk import run
 
@@ -50,6 +50,9 @@ class _Lister:
 
     def saw(self, cell: str, signature: Any, outcome: Key) -> None:
         """Nothing is to be learnt of cells here."""
+
+    def recall(self, step: UseCell, frame: tuple[str, ...], place: str) -> None:
+        """Every cell is walked."""
 
     def decide(self, name: str, branch: Branch) -> Any:
         value = self.decisions[name]

@@ -198,7 +198,15 @@ class _Body:
                 for inner in scopes
                 for value in self._any_of(source, inner)
             ]
+            scopes = [inner for inner in scopes if self._may_hold(clause.condition, inner)]
         return scopes
+
+    def _may_hold(self, condition: s.Expr | None, scope: Scope) -> bool:
+        """Whether a condition can hold, as far as that is known without deciding."""
+        try:
+            return condition is None or self.elaborator.value(condition, scope) is not False
+        except (EvaluationError, Undecided):
+            return True
 
     def _any_of(self, source: s.Expr, scope: Scope) -> Sequence[Any]:
         """The members that a set may have, also where it is decided late."""

@@ -775,13 +775,11 @@ class Elaborator(Evaluator):
                 names = [a.name.text for a in template.alternatives]
                 return "label", [(n, Label(source.name, n)) for n in names]
         values = members(self.value(source, scope), source.span, "what follows 'in'")
-        for value in values:
-            if not isinstance(value, int | float | str):
-                raise EvaluationError(
-                    "NAS204",
-                    f"a choice is between numbers or texts, found {kind_of(value)}",
-                    source.span,
-                )
+        kinds = {kind_of(value) for value in values}
+        if not kinds <= {"a number", "a text", "a truth value"} or len(kinds) > 1:
+            found = " and ".join(sorted(kinds))
+            message = f"a choice is between numbers, texts or truth values, found {found}"
+            raise EvaluationError("NAS204", message, source.span)
         ordered = _sorted(tuple(dict.fromkeys(values)))
         if not ordered:
             raise EvaluationError("NAS305", "there is nothing to choose from here", source.span)

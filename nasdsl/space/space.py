@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from nasdsl.diagnostics import Diagnostic, DiagnosticError, Span, problem, suggestion
 from nasdsl.graph.fingerprint import fingerprint
 from nasdsl.graph.live import live
-from nasdsl.graph.network import INPUT, Network, Node
+from nasdsl.graph.network import Network, Node
 from nasdsl.language.settings import Entry
 from nasdsl.operations.operation import Operation, TensorType
 from nasdsl.operations.table import OPERATIONS
 from nasdsl.seeding import generator
 from nasdsl.space.budget import Budget, Unsupported
+from nasdsl.space.building import Builder, Fragment, Recorder
 from nasdsl.space.constraints import Constraints
 from nasdsl.space.feasible import Bounds, Feasible, cost_bounds, feasible, simple_tests
 from nasdsl.space.flat import Flat, flatten
 from nasdsl.space.outside import Outside, read_network
 from nasdsl.space.program import Program
 from nasdsl.space.ranks import Missing, Walk, rank_of, unrank
-from nasdsl.space.residual import DONE, Branch, Emit, Key, Owned, Step, UseCell, steps
+from nasdsl.space.residual import DONE, Branch, Owned, Step, UseCell, steps
 from nasdsl.space.values import EvaluationError, shown
 from nasdsl.space.walk import run
 
@@ -145,6 +146,7 @@ class Space:
         self.used = used
         self.blocks = blocks or Blocks()
         self._counts: dict[Any, Any] = {}
+        self._fragments: dict[Any, Fragment] = {}
         self._edits = edits
         self.program = program
         self.step = step
@@ -245,7 +247,7 @@ class Space:
     def rank_of(self, given: Mapping[str, Any]) -> int:
         """The rank of decisions whose sets are tuples; as :meth:`architecture`."""
         try:
-            recorder = _Recorder(given)
+            recorder = Recorder(given)
             run(self.step, self._handles, recorder)
             walk = Walk(dict(given), recorder.cells, counts=self._counts)
             _, rank = rank_of(self.step, {DONE: 1}, walk)
@@ -478,7 +480,7 @@ class Space:
 
     def written(self, decisions: Mapping[str, Any]) -> tuple[list[Node], str]:
         """The operations of an architecture as written, and the id of the result."""
-        builder = _Builder(decisions, self)
+        builder = Builder(decisions, zip(self._handles, self.inputs, strict=True), self._fragments)
         _, handle = run(self.step, self._handles, builder)
         return builder.nodes, handle
 
@@ -664,61 +666,6 @@ class Architecture:
             "params": self.params,
             "macs": self.macs,
         }
-
-
-class _Recorder:
-    """Follows decisions without building anything."""
-
-    def __init__(self, decisions: Mapping[str, Any]):
-        self.decisions = decisions
-        self.decided: dict[str, Any] = {}
-        self.paths: dict[int, str] = {}
-        self.cells: dict[tuple[str, Any], Key] = {}
-
-    def emit(self, step: Emit, operands: tuple[str, ...], name: str) -> str:
-        return name
-
-    def decide(self, name: str, branch: Branch) -> Any:
-        if name not in self.decisions:
-            raise Missing(name, tuple(branch.options))
-        value = self.decisions[name]
-        try:
-            known = value in branch.options
-        except TypeError:
-            known = False
-        if not known or isinstance(value, bool):
-            raise Missing(name, tuple(branch.options), value)
-        self.decided[name] = value
-        return value
-
-    def saw(self, cell: str, signature: Any, outcome: Key) -> None:
-        self.cells[cell, signature] = outcome
-
-
-class _Builder(_Recorder):
-    """Collects the operations of one architecture."""
-
-    def __init__(self, decisions: Mapping[str, Any], space: Space):
-        super().__init__(decisions)
-        self.nodes = [
-            Node(h, INPUT, {}, (), t) for h, t in zip(space._handles, space.inputs, strict=True)
-        ]
-        self._names = set(space._handles)
-
-    def emit(self, step: Emit, operands: tuple[str, ...], name: str) -> str:
-        if name in self._names:
-            number = 2
-            while f"{name}~{number}" in self._names:
-                number += 1
-            name = f"{name}~{number}"
-        self._names.add(name)
-        self.nodes.append(
-            Node(name, step.op, step.settings, operands, step.type, step.cost, step.span)
-        )
-        return name
-
-    def decide(self, name: str, branch: Branch) -> Any:
-        return self.decisions[name]
 
 
 def _frozen(value: Any) -> Any:

@@ -38,6 +38,9 @@ class Emitter(Protocol):
     def saw(self, cell: str, signature: Any, outcome: Key) -> None:
         """Learn how a cell came out at one of its uses."""
 
+    def recall(self, step: UseCell, frame: tuple[str, ...], place: str) -> tuple[Key, str] | None:
+        """Carry out a use of a cell from memory, or say that it has to be walked."""
+
 
 def join(path: str, name: str) -> str:
     """A path with a name added."""
@@ -101,7 +104,9 @@ def run(
             emitter.paths[step.owner] = outer
             return found
         elif isinstance(step, UseCell):
-            inner, handle = run(step.body, frame, emitter, place, step.cell, "")
+            inner, handle = emitter.recall(step, frame, place) or run(
+                step.body, frame, emitter, place, step.cell, ""
+            )
             emitter.saw(step.cell, step.signature, inner)
             return step.keys[inner], handle
         elif isinstance(step, Whole):
