@@ -15,8 +15,9 @@ from torch import nn
 from nasdsl.diagnostics import DiagnosticError
 from nasdsl.graph.network import Network
 from nasdsl.objectives.candidate import Candidate
-from nasdsl.objectives.measurement import Measurement, Value, gated
+from nasdsl.objectives.measurement import Fact, Measurement, Value, gated
 from nasdsl.objectives.metrics import MetricError, MetricRequest, labels, measured
+from nasdsl.objectives.table import SOURCE, Table, open_table
 from nasdsl.seeding import derive
 from nasdsl.training.data.dataset import Dataset
 from nasdsl.training.data.load import load
@@ -34,7 +35,7 @@ def evaluate(
     device: torch.device | str = "cpu",
     base_folder: str | Path | None = None,
     keep_weights: bool = False,
-    facts: Mapping[str, float] | None = None,
+    facts: Mapping[str, Fact] | None = None,
     joined: bool = False,
 ) -> Measurement:
     """Compiles a network, trains it once, and measures what is asked for.
@@ -43,7 +44,8 @@ def evaluate(
     outcome. Static metrics are measured first. For a metric of the neighborhood the accuracy
     is measured, which :func:`nasdsl.objectives.neighborhood.aggregate` then needs of every
     member of the ball. Where only static metrics are asked for and no weights are to be kept,
-    nothing is compiled, read or trained.
+    nothing is compiled, read or trained. Where the data are a table nothing is trained
+    either: the accuracy is the table's, and there are no weights.
 
     Args:
         network: the live graph.
@@ -59,17 +61,28 @@ def evaluate(
             values on the validation samples then say nothing about new ones.
     """
 
-    def build(progress: _Progress) -> tuple[nn.Module, Dataset]:
+    def build(progress: _Progress) -> tuple[nn.Module, Dataset | None]:
         from nasdsl.compiler import compile_network
 
         with progress.timed("compile"):
-            module = compile_network(network, seed)
+            module = compile_network(network, seed).to(device)
+        if data_settings.source == SOURCE:
+            return module, None
         with progress.timed("data"):
             data = load(data_settings, base_folder, device)
         return module, data.joined() if joined else data
 
     return _evaluate(
-        build, network, train_settings, requests, seed, device, keep_weights, facts or {}
+        build,
+        network,
+        train_settings,
+        requests,
+        seed,
+        device,
+        keep_weights,
+        facts or {},
+        data_settings.source == SOURCE,
+        lambda: open_table(data_settings, base_folder),
     )
 
 
@@ -82,7 +95,7 @@ def measure(
     seed: int,
     device: torch.device | str = "cpu",
     keep_weights: bool = False,
-    facts: Mapping[str, float] | None = None,
+    facts: Mapping[str, Fact] | None = None,
 ) -> Measurement:
     """As :func:`evaluate`, for a module that is built already and data that are read already.
 
@@ -120,34 +133,50 @@ class _Progress:
 
 
 def _evaluate(
-    build: Callable[[_Progress], tuple[nn.Module, Dataset]],
+    build: Callable[[_Progress], tuple[nn.Module, Dataset | None]],
     network: Network | None,
     train_settings: TrainSettings,
     requests: Sequence[MetricRequest],
     seed: int,
     device: torch.device | str,
     keep_weights: bool,
-    facts: Mapping[str, float],
+    facts: Mapping[str, Fact],
+    looked_up: bool = False,
+    table: Callable[[], Table] | None = None,
 ) -> Measurement:
     progress = _Progress()
     try:
         requests = measured(requests)
         named = dict(zip(labels(requests), requests, strict=True))
-        candidate = Candidate(network, seed=seed, facts=facts)
-        for label, request in named.items():
-            if request.facts.cost == "static":
-                _value(progress, candidate, label, request)
-        rest = {k: r for k, r in named.items() if r.facts.cost == "trained"}
-        if rest or keep_weights:
-            candidate.module, candidate.data = build(progress)
-            with progress.timed("train"):
-                result = train(
-                    candidate.module, candidate.data, train_settings, derive(seed, "train"), device
-                )
-            progress.history = result.history
-            if keep_weights:
-                progress.weights = to_bytes(candidate.module)
-            for label, request in rest.items():
+        candidate = Candidate(network, seed=seed, facts=facts, wanted=tuple(requests))
+        if looked_up and table is not None:
+            candidate.table = table()
+        costs = {
+            label: "table" if looked_up and request.metric == "accuracy" else request.facts.cost
+            for label, request in named.items()
+        }
+
+        def those(*wanted: str) -> dict[str, MetricRequest]:
+            return {label: named[label] for label, cost in costs.items() if cost in wanted}
+
+        _values(progress, candidate, those("static", "table"))
+        trained = those("trained")
+        if those("untrained") or trained or (keep_weights and not looked_up):
+            module, candidate.data = build(progress)
+            candidate.initial = module
+            _values(progress, candidate, those("untrained"))
+            candidate.initial = None
+            candidate.shared.clear()
+            if candidate.data is not None and (trained or keep_weights):
+                with progress.timed("train"):
+                    result = train(
+                        module, candidate.data, train_settings, derive(seed, "train"), device
+                    )
+                candidate.module = module
+                progress.history = result.history
+                if keep_weights:
+                    progress.weights = to_bytes(module)
+            for label, request in trained.items():
                 _value(progress, candidate, label, request)
     except Exception as error:  # a candidate's failure is its outcome, not the study's
         return Measurement(
@@ -167,12 +196,26 @@ def _evaluate(
     )
 
 
+def _values(
+    progress: _Progress, candidate: Candidate, requests: Mapping[str, MetricRequest]
+) -> None:
+    """All cheap values; those that cannot be had are told together, in the place of a training."""
+    reasons = []
+    for label, request in requests.items():
+        try:
+            _value(progress, candidate, label, request)
+        except MetricError as error:
+            reasons.append(str(error))
+    if reasons:
+        raise MetricError("; ".join(reasons))
+
+
 def _value(progress: _Progress, candidate: Candidate, label: str, request: MetricRequest) -> None:
     metric = request.facts
     with progress.timed(label):
         try:
             value, spread = metric.load()(candidate, request)
-            checked = gated(value, spread, metric.unit)
+            checked = gated(value, spread, request.unit)
         except MetricError as error:
             raise MetricError(f"{label}: {error}") from error
     progress.values[label] = replace(checked, seconds=progress.timings[label])

@@ -10,6 +10,9 @@ from typing import Literal
 from nasdsl.objectives.metrics import MetricError
 from nasdsl.training.history import EpochRecord
 
+Fact = float | str
+"""What a space knows of an architecture beyond its graph: counts, and its ``key``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Value:

@@ -14,7 +14,9 @@ from importlib.metadata import entry_points
 from typing import Any, Literal
 
 from nasdsl.diagnostics import Diagnostic, Note, suggestion
-from nasdsl.language.settings import Entry, Item, Option, read_entry
+from nasdsl.language.settings import REQUIRED, Entry, Item, Option, read_entry
+from nasdsl.objectives.proxies.table import PROXIES
+from nasdsl.objectives.robust_table import ROBUST
 
 Direction = Literal["maximize", "minimize"]
 GROUP = "nasdsl.metrics"
@@ -29,24 +31,29 @@ class Metric:
         unit: of its value, ``""`` for a bare number.
         direction: which way is better, unless the options say otherwise.
         split: the data that it is measured on, ``none`` for a fact of the network.
-        cost: ``static`` needs no training, ``trained`` one trained network, ``neighborhood``
-            the trained neighbors too.
+        cost: ``static`` needs the graph alone, ``table`` a row of published values,
+            ``untrained`` the network as initialized, ``trained`` one trained network,
+            ``neighborhood`` the trained neighbors too. Cheap ones are measured first, and one
+            that fails spares the training.
         definition: what exactly is measured, one paragraph.
         measure: ``(candidate, request) -> (value, spread or None)``, or its place; ``None``
             for those of the neighborhood, which are aggregated by the study.
         options: what may stand in parentheses.
         source: where the definition comes from.
+        evaluation: it looks at corrupted or attacked data; a search uses it only where its text
+            names it.
     """
 
     name: str
     unit: str
     direction: Direction
     split: Literal["none", "train", "validation"]
-    cost: Literal["static", "trained", "neighborhood"]
+    cost: Literal["static", "table", "untrained", "trained", "neighborhood"]
     definition: str
     measure: Callable[..., tuple[float, float | None]] | str | None
     options: tuple[Option, ...] = ()
     source: str = ""
+    evaluation: bool = False
 
     def load(self) -> Callable[..., tuple[float, float | None]]:
         """The code that measures it."""
@@ -84,6 +91,11 @@ class MetricRequest:
         return METRICS[self.metric]
 
     @property
+    def unit(self) -> str:
+        """Of the value: the metric's, but that of the loss where the loss is asked for."""
+        return "" if dict(self.options).get("of") == "loss" else self.facts.unit
+
+    @property
     def direction(self) -> Direction:
         """Which way is better: less, where a standard deviation is asked for."""
         if dict(self.options).get("aggregate") == "std":
@@ -96,6 +108,11 @@ class MetricError(Exception):
 
 
 AGGREGATES = ("mean", "median", "worst", "quantile", "std")
+
+_BATCH = (
+    Option("batch", "int", 64, minimum=2, doc="training samples of the one batch"),
+    Option("seed", "int", 0, minimum=0, doc="of the choice of the batch, the same for all"),
+)
 
 _METRICS = (
     Metric(
@@ -156,11 +173,14 @@ _METRICS = (
         "R_sigma: the mean over M copies of |A(w) - A(w (1 + sigma xi))|, where A is the "
         "validation accuracy in percent and xi is standard normal noise on every parameter; "
         "running statistics of batch norms stay. The spread is the standard deviation over "
-        "the copies.",
+        "the copies. With of=loss it is the mean loss that moves, in its own unit.",
         "nasdsl.objectives.weight_noise:flatness",
         (
             Option("sigma", "float", 0.05, minimum=0, doc="relative size of the noise"),
             Option("copies", "int", 20, minimum=1, doc="perturbed copies, M"),
+            Option("of", "name", "accuracy", values=("accuracy", "loss"), doc="what may move"),
+            Option("additive", "bool", False, doc="noise of one size on every weight"),
+            Option("recalibrate", "bool", False, doc="batch norms get each copy's statistics"),
         ),
         "Gambella, Pittorino and Roveri, FlatNAS, 2024 (arXiv 2402.19102)",
     ),
@@ -183,6 +203,87 @@ _METRICS = (
             Option("weight", "float", 1.0, minimum=0, doc="of the center in mean and std"),
         ),
         "Wang, Cao, Li and Kitani, Neighborhood-Aware NAS, BMVC 2021 (arXiv 2105.06369)",
+    ),
+    Metric(
+        "activation_memory",
+        "bytes",
+        "minimize",
+        "none",
+        "static",
+        "Bytes of the results of the graph's operations in float32: the most that are alive at "
+        "once in inference, computed in the order of the graph with inputs and outputs kept, or, "
+        "with training=true, all of them. What an operation of several layers holds inside "
+        "is not counted.",
+        "nasdsl.objectives.memory:activation_memory",
+        (
+            Option("batch", "int", 1, minimum=1, doc="samples"),
+            Option("training", "bool", False, doc="all results, as a backward pass needs them"),
+        ),
+    ),
+    Metric(
+        "checkpoint_bytes",
+        "bytes",
+        "minimize",
+        "none",
+        "static",
+        "Bytes of the safetensors file of all parameters and buffers, header included.",
+        "nasdsl.objectives.memory:checkpoint_bytes",
+    ),
+    Metric(
+        "latency",
+        "ms",
+        "minimize",
+        "none",
+        "untrained",
+        "Median time of one forward pass in eval mode on the device and with the threads of the "
+        "trial, after warm-up passes. The spread is the interquartile range over 1.349. Depends "
+        "on the machine and on what else it does.",
+        "nasdsl.objectives.latency:latency",
+        (
+            Option("batch", "int", 1, minimum=1, doc="samples of one pass"),
+            Option("warmup", "int", 5, minimum=0, doc="passes that are not timed"),
+            Option("repeats", "int", 30, minimum=2, doc="passes that are"),
+            Option("at_most", "float", 0.0, minimum=0, doc="slower ones are not trained; 0: all"),
+        ),
+    ),
+    Metric(
+        "table",
+        "",
+        "maximize",
+        "none",
+        "table",
+        "A column of the table of published values that the data name.",
+        "nasdsl.objectives.table:column",
+        (Option("column", "name", doc="as its heading says"),),
+    ),
+    *(
+        Metric(
+            f"proxy.{proxy.name}",
+            "M" if proxy.static else "",
+            proxy.direction,
+            "none" if proxy.static else "train",
+            "static" if proxy.static else "untrained",
+            proxy.definition,
+            f"nasdsl.objectives.proxies.metric:{proxy.name if proxy.static else 'measure'}",
+            () if proxy.static else _BATCH,
+            proxy.source,
+        )
+        for proxy in PROXIES.values()
+    ),
+    *(
+        Metric(
+            metric.name,
+            metric.unit,
+            metric.direction,
+            metric.split,
+            "trained",
+            metric.definition,
+            metric.measure,
+            metric.options,
+            metric.source,
+            metric.evaluation,
+        )
+        for metric in ROBUST
     ),
 )
 
@@ -270,13 +371,15 @@ def _neighborhood(entry: Entry, options: Mapping[str, Any]) -> list[Diagnostic]:
 def labels(requests: Sequence[MetricRequest]) -> tuple[str, ...]:
     """The name under which each request's value is recorded.
 
-    It is the metric's; where an earlier request took that, the full written form. Equal
-    requests share a label.
+    It is the metric's; where an earlier request took that, or the metric alone says little, as
+    with ``table(COLUMN)``, the full written form. Equal requests share a label.
     """
     taken: dict[str, MetricRequest] = {}
     found = []
     for request in requests:
         label = request.metric
+        if any(option.default is REQUIRED for option in request.facts.options):
+            label = request.written or _written(request)
         if taken.setdefault(label, request) != request:
             label = request.written or _written(request)
             taken.setdefault(label, request)

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasdsl.diagnostics import problem
+from nasdsl.objectives.metrics import MetricError
+from nasdsl.objectives.table import SOURCE, open_table
 from nasdsl.study import files
 from nasdsl.study.records import Subject, Trial
 from nasdsl.version import __version__
@@ -48,6 +50,8 @@ def write_best(
         return there
     subject = Subject(trial.fingerprint, trial.rank, trial.decisions, trial.key)
     network, facts = subjects.network(subject)
+    if evaluator.data.source == SOURCE:
+        return _write_published(path, identity, trial, subject, subjects, evaluator)
     measurement = evaluator(network, trial.seed, facts, keep_weights=True, joined=retrain)
     if measurement.state == "failed" or measurement.weights is None:
         raise problem(
@@ -89,6 +93,48 @@ def write_best(
             METRICS: _json(metrics),
         },
     )
+    return metrics
+
+
+def _write_published(
+    path: Path,
+    identity: Mapping[str, Any],
+    trial: Trial,
+    subject: Subject,
+    subjects: Subjects,
+    evaluator: Evaluator,
+) -> dict[str, Any]:
+    """As :func:`write_best` where a table stands for training: there are no weights, and the
+    test accuracy is the table's column for it, where one is named and has a value."""
+    from nasdsl.compiler.source import to_source
+
+    settings = evaluator.data
+    test: dict[str, float] = {}
+    note = f"Published values of {settings.path}: {settings.search} in the search"
+    if settings.report is not None:
+        try:
+            table = open_table(settings, evaluator.base_folder)
+            test["accuracy"] = table.value(trial.key or "", settings.report)
+            note += f", {settings.report} as test."
+        except MetricError as error:
+            note += f"; no value of {settings.report}: {error}."
+    metrics = {
+        **identity,
+        "rank": trial.rank,
+        "seed": trial.seed,
+        "validation": dict(trial.objectives),
+        "test": test,
+        "note": note,
+        "nasdsl": __version__,
+    }
+    architecture = subjects.architecture(subject)
+    network, _ = subjects.network(subject)
+    written = {
+        "architecture.json": _json(architecture.to_json()),
+        "model.py": to_source(network),
+        METRICS: _json(metrics),
+    }
+    files.write_folder(path, written)
     return metrics
 
 

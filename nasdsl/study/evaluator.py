@@ -10,7 +10,7 @@ import torch
 
 from nasdsl.graph.network import Network
 from nasdsl.objectives.evaluate import evaluate
-from nasdsl.objectives.measurement import Measurement
+from nasdsl.objectives.measurement import Fact, Measurement
 from nasdsl.objectives.metrics import MetricRequest
 from nasdsl.training.settings import DataSettings, TrainSettings
 
@@ -36,7 +36,7 @@ class Evaluator:
         self,
         network: Network,
         seed: int,
-        facts: Mapping[str, float] | None = None,
+        facts: Mapping[str, Fact] | None = None,
         keep_weights: bool = False,
         joined: bool = False,
     ) -> Measurement:

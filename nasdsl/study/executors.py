@@ -23,9 +23,9 @@ from nasdsl.diagnostics import DiagnosticError, problem
 
 if TYPE_CHECKING:
     from nasdsl.graph.network import Network
-    from nasdsl.objectives.measurement import Measurement
+    from nasdsl.objectives.measurement import Fact, Measurement
 
-Evaluate = Callable[["Network", int, Mapping[str, float]], "Measurement"]
+Evaluate = Callable[["Network", int, Mapping[str, "Fact"]], "Measurement"]
 """(network, seed, what the space knows of it) -> its measurement.
 
 What it raises ends the study: the failure of a candidate is a measurement, not an exception.
@@ -44,7 +44,7 @@ class Task:
     number: int
     network: Network
     seed: int
-    facts: Mapping[str, float] = field(default_factory=dict)
+    facts: Mapping[str, Fact] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasdsl.diagnostics import Diagnostic, DiagnosticError, errors, order, problem
+from nasdsl.objectives.table import SOURCE, check_table, without_table
 from nasdsl.search import SearchSettings, read_search
 from nasdsl.study import choice, folder, store
 from nasdsl.study.executors import Executor, InProcess, Processes
@@ -185,6 +186,11 @@ def _check_data(space: Space, settings: Settings, device: str, base: str) -> Non
     from nasdsl.training.data import check_fit, load
 
     _check_device(device)
+    requests = [request for _, request in settings.plan.measured]
+    if settings.data.source == SOURCE:
+        check_table(space, settings.data, requests, base)
+        return
+    without_table(requests, settings.data.span)
     data = load(settings.data, base, device)
     span = None if space.data is None else space.data.span
     check_fit(data, space.input, space.output, settings.train, span)

@@ -12,6 +12,7 @@ from nasdsl.diagnostics import DiagnosticError, Source, errors, problem
 from nasdsl.graph.plain import to_plain
 from nasdsl.language.parser import parse
 from nasdsl.language.syntax import Objective
+from nasdsl.objectives.table import SOURCE, check_table, without_table
 from nasdsl.seeding import derive
 from nasdsl.space.blocks import read_blocks
 from nasdsl.study.executors import Result
@@ -167,7 +168,10 @@ def _evaluator(space: Space, plan: Plan, device: str, base_folder: str) -> Evalu
     from nasdsl.study.evaluator import Evaluator
 
     requests = tuple(request for _, request in plan.measured)
-    if any(request.facts.cost != "static" for request in requests):
+    if data.source == SOURCE:
+        check_table(space, data, requests, base_folder)
+    elif any(request.facts.cost != "static" for request in requests):
+        without_table(requests, data.span)
         # Data that cannot be read or do not fit are no failure of the network.
         from nasdsl.training.data import check_fit, load
 

@@ -12,6 +12,7 @@ from nasdsl.study.records import Subject
 
 if TYPE_CHECKING:
     from nasdsl.graph.network import Network
+    from nasdsl.objectives.measurement import Fact
     from nasdsl.space import Architecture, Neighbor, Space
 
 
@@ -42,7 +43,7 @@ class Subjects:
         assert subject.decisions is not None, "a proposal always has decisions"
         return self._space.architecture(subject.decisions)
 
-    def network(self, subject: Subject) -> tuple[Network, Mapping[str, float]]:
+    def network(self, subject: Subject) -> tuple[Network, Mapping[str, Fact]]:
         """The network to train, and what the space knows of it beyond its graph.
 
         It is built from the record alone, never taken from memory, so that a resumed study
@@ -52,7 +53,10 @@ class Subjects:
             assert subject.network is not None, "a subject outside the space has its graph"
             return from_plain(subject.network), {}
         architecture = self.architecture(subject)
-        return architecture.network, {"declared_params": float(architecture.declared_params)}
+        facts: dict[str, Fact] = {"declared_params": float(architecture.declared_params)}
+        if subject.key is not None:
+            facts["key"] = subject.key
+        return architecture.network, facts
 
     def neighbors(self, architecture: Architecture, ball: Ball) -> list[tuple[str, Subject]]:
         """The neighbors of a center that belong to its measured neighborhood, by edit.

@@ -107,14 +107,21 @@ def predict(module: nn.Module, data: Dataset, x: Tensor, batch: int = PREDICTION
 
     The modes of the module and its parts are afterwards as before.
     """
+    with evaluating(module):
+        parts = [module(data.inputs(x[start : start + batch])) for start in range(0, len(x), batch)]
+    return torch.cat(parts).float()
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Within it a module is in eval mode; afterwards every part is in the mode it was in."""
     training = [part for part in module.modules() if part.training]
     module.eval()
     try:
-        parts = [module(data.inputs(x[start : start + batch])) for start in range(0, len(x), batch)]
+        yield
     finally:
         for part in training:  # not train(): parts may have had modes of their own
             part.training = True
-    return torch.cat(parts).float()
 
 
 def _step(

@@ -99,6 +99,12 @@ class DataSettings:
         channels: 3 or 1 (only image folders).
         layout: order of the axes of images in an array file.
         seed: of the split and of the noise.
+        key: column of a table that holds the space's key.
+        search: its column that is the accuracy during the search.
+        report: the one that is reported of the best in the end.
+        join: a second file, whose row is the one of which ``join_key`` equals ``on`` of the first.
+        on: column of the first file.
+        join_key: column of the second, by default the one of the same name.
         span: the place in the text.
     """
 
@@ -112,6 +118,12 @@ class DataSettings:
     channels: int = 3
     layout: str = "auto"
     seed: int = 0
+    key: str | None = None
+    search: str | None = None
+    report: str | None = None
+    join: str | None = None
+    on: str | None = None
+    join_key: str | None = None
     span: Span | None = field(default=None, compare=False)
 
 
@@ -267,6 +279,19 @@ DATA_ITEMS: dict[str, Item] = table(
         ),
         "a folder of images, one subfolder a class, or such a folder in train/ and test/",
     ),
+    Item(
+        "table",
+        (
+            Option("path", "text", doc="file, relative to this file's folder"),
+            Option("key", "name", doc="column that holds the space's key"),
+            Option("search", "name", doc="column that is the accuracy during the search"),
+            Option("report", "name", None, doc="column that is reported of the best"),
+            Option("join", "text", None, doc="a second file with more columns"),
+            Option("on", "name", None, doc="column that leads to the second file's rows"),
+            Option("join_key", "name", None, doc="its column there, where named otherwise"),
+        ),
+        "published values of a benchmark instead of training, csv or csv.gz",
+    ),
 )
 
 
@@ -343,6 +368,12 @@ def read_data(entry: Entry | None) -> tuple[DataSettings, list[Diagnostic]]:
     if options.get("channels") == 2:
         problems.append(
             Diagnostic("NAS407", f"'{item.name}', 'channels': expected 1 or 3", entry.span)
+        )
+    if (options.get("join") is None) != (options.get("on") is None):
+        problems.append(
+            Diagnostic(
+                "NAS407", "'table': 'join' and 'on' stand together or not at all", entry.span
+            )
         )
     if item.name != "digits":
         options.setdefault("noise", 0.0)

@@ -17,6 +17,7 @@ from nasdsl.objectives.metrics import (
     read_goal,
     request,
 )
+from nasdsl.objectives.proxies.table import PROXIES
 
 
 def goal(name, *args, **kwargs):
@@ -24,9 +25,11 @@ def goal(name, *args, **kwargs):
 
 
 def test_the_table_is_complete():
-    assert set(METRICS) == {
+    assert set(METRICS) >= {
         "accuracy", "loss", "params", "macs", "declared_params",
+        "activation_memory", "checkpoint_bytes", "latency", "table",
         "flatness.weights", "flatness.neighborhood",
+        *(f"proxy.{name}" for name in PROXIES),
     }  # fmt: skip
     for name, metric in METRICS.items():
         assert metric.name == name
@@ -37,13 +40,16 @@ def test_the_table_is_complete():
         else:
             assert callable(metric.load())
         assert all(option.doc for option in metric.options)
-        assert (metric.split == "none") == (metric.cost == "static")
+        assert metric.split == "none" or metric.cost not in ("static", "table")
 
 
 def test_defaults_are_the_papers():
     found, problems = goal("flatness.weights")
     assert not problems
-    assert found.options == (("sigma", 0.05), ("copies", 20))
+    assert found.options == (
+        ("sigma", 0.05), ("copies", 20),
+        ("of", "accuracy"), ("additive", False), ("recalibrate", False),
+    )  # fmt: skip
     found, problems = goal("flatness.neighborhood", samples=6)
     assert not problems
     assert dict(found.options) == {

@@ -35,7 +35,9 @@ class Fisher:
         """The next backward pass is the one that counts."""
         self.remove()
         self._handles = [
-            output.register_hook(partial(self._arrived, layer, output))
+            output.register_hook(  # type: ignore[no-untyped-call]
+                partial(self._arrived, layer, output)
+            )
             for layer, output in self._outputs
         ]
 

@@ -55,7 +55,8 @@ def _summed(output: Tensor, y: Tensor) -> Tensor:
 
 def _unit(direction: Tensor) -> Tensor:
     norms = direction.flatten(1).norm(dim=1).clamp_min(torch.finfo(direction.dtype).tiny)
-    return direction / norms.view(-1, *(1 for _ in direction.shape[1:]))
+    unit: Tensor = direction / norms.view(-1, *(1 for _ in direction.shape[1:]))
+    return unit
 
 
 @contextmanager

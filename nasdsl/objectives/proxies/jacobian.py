@@ -35,7 +35,7 @@ def epe_nas(gradients: Tensor, y: Tensor) -> float:
     """
     if y.is_floating_point() or y.dim() != 1:
         raise Undefined("its targets are not one class a sample")
-    classes = y.unique()
+    classes = torch.unique(y)
     scores = []
     for label in classes:
         own = gradients[y == label]
@@ -56,7 +56,8 @@ def _correlations(rows: Tensor) -> Tensor:
     if (norms == 0).any():
         raise Undefined("its output does not depend on the input of some sample")
     unit = centered / norms
-    return (unit @ unit.T).clamp(-1, 1)
+    found: Tensor = (unit @ unit.T).clamp(-1, 1)
+    return found
 
 
 def jacob_fro(subject: Subject, x: Tensor, output: Tensor) -> float:

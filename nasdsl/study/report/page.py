@@ -144,13 +144,13 @@ def _best(content: Page) -> str:
     )
     trained = content.figures.get("trained_on")
     note = (
-        f"Trained on {escape(str(trained))}; measured once on the test samples."
+        f"Trained on {trained}; measured once on the test samples."
         if trained
-        else "Not measured on the test samples yet."
+        else str(content.figures.get("note", "Not measured on the test samples yet."))
     )
     return (
         f'<section class="card"><h2>Best network: trial {best.number}</h2>'
-        f'<p class="lead">{escape(by)}. {note}</p><div class="figures">{shown}</div></section>'
+        f'<p class="lead">{escape(by)}. {escape(note)}</p><div class="figures">{shown}</div></section>'
     )
 
 
@@ -216,7 +216,7 @@ def _sources(content: Page) -> str:
         '<div class="grid"><section class="card"><h2>The file</h2>'
         f"<pre>{escape(content.text)}</pre></section>"
         f'<section class="card"><h2>Settings</h2><dl>{settings}</dl>{changed}'
-        f"<h3>Objectives</h3><dl>{aims}</dl></section></div>"
+        f'<h3>Objectives</h3><dl class="stacked">{aims}</dl></section></div>'
     )
 
 
