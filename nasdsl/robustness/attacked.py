@@ -87,7 +87,8 @@ def slope(run: Outputs, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def length(x: Tensor) -> Tensor:
     """The Euclidean length of each image, [N, 1, 1, 1]."""
-    return torch.linalg.vector_norm(x.flatten(1), dim=1).view(-1, 1, 1, 1)
+    found: Tensor = torch.linalg.vector_norm(x.flatten(1), dim=1)
+    return found.view(-1, 1, 1, 1)
 
 
 def steepest(gradient: Tensor, norm: Norm) -> Tensor:

@@ -165,7 +165,8 @@ def _pattern(side: int, device: torch.device) -> Tensor:
     """Two bumps side by side, one up and one down, of length one together, [side, side]."""
     half = side // 2
     whole = torch.cat([_bump(half, side), -_bump(side - half, side)])
-    return (whole / torch.linalg.vector_norm(whole).clamp(min=1e-12)).to(device)
+    size: Tensor = torch.linalg.vector_norm(whole)
+    return (whole / size.clamp(min=1e-12)).to(device)
 
 
 def _bump(height: int, width: int) -> Tensor:
@@ -178,4 +179,5 @@ def _bump(height: int, width: int) -> Tensor:
         rows = slice(max(top - n, 0), min(top + n + 1, height))
         columns = slice(max(left - n, 0), min(left + n + 1, width))
         found[rows, columns] += 1.0 / (n + 1) ** 2
-    return found / torch.linalg.vector_norm(found)
+    size: Tensor = torch.linalg.vector_norm(found)
+    return found / size
