@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 RANDOM = frozenset({"dropout"})
 """Operations that draw anew in every call, so that no two paths may share a call."""
 
-Kind = tuple[str, str, tuple[tuple[str, Any], ...], tuple[TensorType, ...]]
+Kind = tuple[str, str, tuple[tuple[str, Any], ...], tuple[TensorType, ...], TensorType]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ def compile_neighborhood(
 def kind_of(network: Network, node: Node) -> Kind:
     """What two nodes must have equal to share their weights."""
     types = tuple(network.by_id[operand].type for operand in node.inputs)
-    return node.id, node.op, tuple(sorted(node.settings.items())), types
+    return node.id, node.op, tuple(sorted(node.settings.items())), types, node.type
 
 
 def _paths(network: Network) -> dict[str, str]:
