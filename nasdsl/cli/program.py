@@ -15,7 +15,7 @@ import click
 from nasdsl.cli.models import compile_command, score
 from nasdsl.cli.output import Output, verbosity
 from nasdsl.cli.runs import report, run, trials
-from nasdsl.cli.spaces import info, neighbors, sample, show
+from nasdsl.cli.spaces import info, neighbors, path, sample, show
 from nasdsl.cli.texts import check, fmt
 from nasdsl.diagnostics import DiagnosticError
 from nasdsl.version import __version__
@@ -64,6 +64,7 @@ for _verb in (
     sample,
     show,
     neighbors,
+    path,
     compile_command,
     score,
     trials,

@@ -11,7 +11,7 @@ from nasdsl.cli.arguments import load_space, overridable, seeded
 
 if TYPE_CHECKING:
     from nasdsl.graph.network import Network
-    from nasdsl.space import Architecture, Neighbor
+    from nasdsl.space import Architecture, Neighbor, Space
 
 
 @click.command(
@@ -19,12 +19,17 @@ if TYPE_CHECKING:
 Examples:
   nasdsl info space.nas
   nasdsl info space.nas --set width=32 --json
+  nasdsl info space.nas --classes
 """
 )
 @click.argument("file")
+@click.option(
+    "--classes", is_flag=True, help="Build every architecture and count different networks."
+)
+@click.option("--ties", is_flag=True, help="Say which choices are decided once, and for what.")
 @overridable
 @output.answers
-def info(file: str, overrides: dict[str, str]) -> None:
+def info(file: str, classes: bool, ties: bool, overrides: dict[str, str]) -> None:
     """Say how large a space is: architectures, choices, neighbors, costs.
 
     Counts are exact. A bound of the costs that may not be reached is marked.
@@ -32,6 +37,12 @@ def info(file: str, overrides: dict[str, str]) -> None:
     out = output.current()
     space = load_space(file, overrides)
     record = space.info()
+    if classes:
+        record["classes"] = space.classes()
+    if ties:
+        from nasdsl.space.ties import ties as tied
+
+        record["ties"] = [tie.to_json() for tie in tied(space)]
     if out.as_json:
         out.record(record)
         return
@@ -47,8 +58,23 @@ def info(file: str, overrides: dict[str, str]) -> None:
         ("input", str(space.input)),
         ("output", str(space.output)),
     ]
+    if "feasible_bounds" in record:
+        bounds = record["feasible_bounds"]
+        low, high = layout.number(bounds["min"]), layout.number(bounds["max"])
+        pairs[1] = ("feasible", f"{low} to {high} ({bounds['reason']})")
+    if classes:
+        pairs.append(("networks", f"{layout.number(record['classes'])} different"))
     for line in layout.fields(pairs):
         out.line(line)
+    if ties:
+        out.line()
+        rows = [
+            (t["name"], str(t["line"]), t["decided"], str(len(t["decisions"])), str(t["uses"]))
+            for t in record["ties"]
+        ]
+        head = ("choice", "line", "decided", "decisions", "places each")
+        for line in layout.table(rows, head, left=(0, 2)):
+            out.line(line)
 
 
 def _choices(choices: list[dict[str, Any]]) -> str:
@@ -192,6 +218,7 @@ edit led out of the space.
 Examples:
   nasdsl neighbors space.nas 7712
   nasdsl neighbors space.nas '#7712' -n 6 --seed 1 --json
+  nasdsl neighbors space.nas 7712 --explain
 """
 )
 @click.argument("file")
@@ -199,11 +226,19 @@ Examples:
 @click.option(
     "-n", "count", type=click.IntRange(min=0), metavar="N", help="Draw N of them; all by default."
 )
+@click.option(
+    "--explain", is_flag=True, help="List every edit at every place, and why it does not count."
+)
 @seeded
 @overridable
 @output.answers
 def neighbors(
-    file: str, arch: str, count: int | None, seed: int, overrides: dict[str, str]
+    file: str,
+    arch: str,
+    count: int | None,
+    explain: bool,
+    seed: int,
+    overrides: dict[str, str],
 ) -> None:
     """List the architectures that one edit leads to, by the file's edit rules.
 
@@ -212,6 +247,9 @@ def neighbors(
     out = output.current()
     space = load_space(file, overrides)
     center = space.find(arch)
+    if explain:
+        _explain(out, space, center)
+        return
     found = (
         space.neighbors(center) if count is None else space.sample_neighbors(center, count, seed)
     )
@@ -226,6 +264,85 @@ def neighbors(
         head = ("edit", "rank", "fingerprint", "changed")
         for line in layout.table(rows, head, left=(0, 2, 3)):
             out.line(line)
+
+
+def _explain(out: output.Output, space: Space, center: Any) -> None:
+    from nasdsl.neighborhood import Neighborhood
+    from nasdsl.neighborhood.neighborhood import difference
+
+    rows = []
+    for verdict in Neighborhood(space).explain(center):
+        candidate = verdict.candidate
+        changed = difference(center, candidate.subject, candidate.place)
+        if out.as_json:
+            out.record(
+                {
+                    "edit": candidate.edit.name,
+                    "place": candidate.place,
+                    "rank": candidate.subject.rank,
+                    "changed": list(changed),
+                    "filled": list(candidate.filled),
+                    "verdict": verdict.verdict,
+                }
+            )
+            continue
+        main = [c for c in changed if c["decision"] not in candidate.filled]
+        rows.append(
+            (
+                candidate.edit.name,
+                candidate.place,
+                ", ".join(
+                    f"{layout.value_text(c['from'])} -> {layout.value_text(c['to'])}"
+                    for c in main[:1]
+                ),
+                layout.rank(candidate.subject.rank),
+                verdict.verdict
+                + (f"; filled in {', '.join(candidate.filled)}" if candidate.filled else ""),
+            )
+        )
+    if not out.as_json:
+        head = ("edit", "place", "changed", "rank", "verdict")
+        for line in layout.table(rows, head, left=(0, 1, 2, 4)):
+            out.line(line)
+
+
+@click.command(
+    epilog="""\b
+Example:
+  nasdsl path space.nas 7712 4032
+"""
+)
+@click.argument("file")
+@click.argument("start")
+@click.argument("end")
+@overridable
+@output.answers
+def path(file: str, start: str, end: str, overrides: dict[str, str]) -> None:
+    """Print a shortest way from one architecture to another by the file's edits.
+
+    START and END are ranks, keys or JSON files of architectures in the space.
+    """
+    from nasdsl.diagnostics import problem
+    from nasdsl.neighborhood import Neighborhood
+    from nasdsl.neighborhood.path import shortest_path
+    from nasdsl.space import Architecture
+
+    out = output.current()
+    space = load_space(file, overrides)
+    a, b = space.find(start), space.find(end)
+    if not isinstance(a, Architecture) or not isinstance(b, Architecture):
+        raise problem("NAS608", "a path leads from and to architectures of the space")
+    found = shortest_path(Neighborhood(space), a, b)
+    if found is None:
+        raise problem("NAS608", f"no edits lead from #{a.rank} to #{b.rank}")
+    if out.as_json:
+        for neighbor in found:
+            out.record(neighbor.to_json())
+        return
+    out.line(f"{len(found)} edit{'' if len(found) == 1 else 's'} from #{a.rank} to #{b.rank}")
+    rows = [(n.edit, layout.rank(n.rank), _changes(n)) for n in found]
+    for line in layout.table(rows, ("edit", "rank", "changed"), left=(0, 2)):
+        out.line(line)
 
 
 def _neighbor_record(neighbor: Neighbor) -> dict[str, Any]:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
 MAX_REJECTED = 100_000
+CLASSES = 1_000_000
 
 Value = str | int | float | bool | tuple[Any, ...]
 
@@ -372,6 +373,19 @@ class Space:
             "params": params.to_json(),
             "macs": macs.to_json(),
         }
+
+    def classes(self) -> int:
+        """How many different networks there are, by building every architecture.
+
+        Raises :class:`~nasdsl.diagnostics.DiagnosticError` for a space that is too large.
+        """
+        if self.size > CLASSES:
+            raise problem(
+                "NAS319",
+                f"'{self.name}' has {self.size:,} architectures; "
+                f"up to {CLASSES:,} are built one by one",
+            )
+        return len({architecture.fingerprint for architecture in self})
 
     # ---- samples
 
