@@ -8,12 +8,15 @@ from typing import Protocol, TypeVar
 import torch
 from torch import fx, nn
 
+from nasdsl.compiler.construct import construct
 from nasdsl.compiler.module import CompiledNetwork
 from nasdsl.compiler.names import identifier
 from nasdsl.compiler.plan import NamedTracer, plan
+from nasdsl.compiler.recipe import Module
 from nasdsl.graph.network import Network
 from nasdsl.seeding import derive
 
+GROUP = Module(nn.Module)
 Compiled = TypeVar("Compiled", bound=CompiledNetwork)
 
 
@@ -59,7 +62,7 @@ def _attach(root: nn.Module, modules: Mapping[str, nn.Module]) -> None:
         for name in parents:
             inside = f"{above}.{name}"
             if inside not in groups:
-                groups[inside] = groups[above]._modules[name] = nn.Module()
+                groups[inside] = groups[above]._modules[name] = construct(GROUP)
             above = inside
         # Paths are free by construction, which is all that add_module would check.
         groups[above]._modules[last] = module
@@ -93,7 +96,7 @@ def _drawn(recipes: Mapping[str, tuple[Buildable, str]], seed: int) -> dict[str,
     try:
         for path, (recipe, id) in recipes.items():
             generator.manual_seed(derive(seed, "init", id))
-            built[path] = recipe.build()
+            built[path] = construct(recipe) if type(recipe) is Module else recipe.build()
     finally:
         generator.set_state(state)
     return built
