@@ -14,6 +14,7 @@ from nasdsl.language.overrides import override_lets
 from nasdsl.language.parser import parse
 from nasdsl.neighborhood import Neighbor, Neighborhood, compile_rules
 from nasdsl.neighborhood.never import never
+from nasdsl.operations import foreign
 from nasdsl.operations.table import OPERATIONS
 from nasdsl.space import Architecture, Space
 from nasdsl.space.blocks import read_blocks
@@ -79,7 +80,7 @@ def analyze(source: Source, overrides: Mapping[str, str] | None = None) -> Analy
             worked.inputs,
             worked.output,
             (),
-            OPERATIONS,
+            worked.operations,
             blocks,
             Neighborhood,
             imported.files,
@@ -152,12 +153,21 @@ def read_source(path_or_text: str | Path) -> Source:
     return Source(str(path), text.removeprefix("\ufeff"))
 
 
-def load(path_or_text: str | Path, overrides: Mapping[str, str] | None = None) -> Space:
+def load(
+    path_or_text: str | Path,
+    overrides: Mapping[str, str] | None = None,
+    allow_python: bool = False,
+) -> Space:
     """The space of a file or text.
+
+    ``allow_python`` lets networks be compiled whose operations name Python code (``op … =
+    python "module:Name"``), in this process and those it starts; reading never runs code.
 
     ``overrides`` changes settings and ``let``s, as ``{"search.samples": "200", "C": "8"}``.
     Raises :class:`~nasdsl.diagnostics.DiagnosticError` with everything that is wrong.
     """
+    if allow_python:
+        foreign.allow()
     analysis = analyze(read_source(path_or_text), overrides)
     if analysis.space is None:
         raise DiagnosticError(analysis.errors)

@@ -45,6 +45,24 @@ def seeded(command: F) -> F:
     )
 
 
+def _allow(_: click.Context, __: click.Parameter, allowed: bool) -> None:
+    if allowed:
+        from nasdsl.operations import foreign
+
+        foreign.allow()
+
+
+def trusting(command: F) -> F:
+    """The option ``--allow-python``."""
+    return click.option(
+        "--allow-python",
+        is_flag=True,
+        expose_value=False,
+        callback=_allow,
+        help="Import the Python code that the file's own operations name.",
+    )(command)
+
+
 def load_space(file: str, overrides: dict[str, str]) -> Space:
     """The space of a file; its warnings go to standard error."""
     import nasdsl

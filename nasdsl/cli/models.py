@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from nasdsl.cli import layout, output
-from nasdsl.cli.arguments import load_space, overridable, seeded
+from nasdsl.cli.arguments import load_space, overridable, seeded, trusting
 from nasdsl.cli.files import STREAM, write_text
 
 
@@ -30,6 +30,7 @@ Examples:
     metavar="FILE",
     help="Where to write; standard output if absent.",
 )
+@trusting
 @overridable
 @output.answers
 def compile_command(file: str, arch: str, target: str, overrides: dict[str, str]) -> None:
@@ -81,6 +82,7 @@ Examples:
 )
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @seeded
+@trusting
 @overridable
 @output.answers
 def score(
@@ -121,4 +123,48 @@ def score(
         out.line(line)
         if out.verbose:
             for text in layout.wrapped(found.definition, "    "):
+                out.line(text)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  nasdsl metrics
+  nasdsl metrics proxy.snip latency
+  nasdsl metrics --json
+"""
+)
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@output.answers
+def metrics(names: tuple[str, ...]) -> None:
+    """List what can be measured: all metrics, or the definitions of those named.
+
+    With -v each metric's definition and source are printed.
+    """
+    from nasdsl.diagnostics import Note, problem, suggestion
+    from nasdsl.objectives.metrics import METRICS, load_plugins
+
+    out = output.current()
+    out.diagnostics(load_plugins())
+    for name in names:
+        if name not in METRICS:
+            raise problem(
+                "NAS711",
+                f"'{name}' is not a metric{suggestion(name, METRICS)}",
+                None,
+                Note(f"known: {', '.join(METRICS)}"),
+            )
+    chosen = [METRICS[name] for name in names or METRICS]
+    if out.as_json:
+        for metric in chosen:
+            out.record(metric.to_json())
+        return
+    rows = [(m.name, m.unit or "-", m.direction, m.cost, m.split) for m in chosen]
+    first, *lines = layout.table(rows, ("metric", "unit", "better", "cost", "samples"), left=range(5))
+    out.line(first)
+    for metric, line in zip(chosen, lines, strict=True):
+        out.line(line)
+        if out.verbose or names:
+            source = f" Source: {metric.source}." if metric.source else ""
+            for text in layout.wrapped(metric.definition + source, "    "):
                 out.line(text)

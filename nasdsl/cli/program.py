@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import click
 
-from nasdsl.cli.models import compile_command, score
+from nasdsl.cli.models import compile_command, metrics, score
 from nasdsl.cli.output import Output, verbosity
 from nasdsl.cli.runs import report, run, trials
 from nasdsl.cli.spaces import info, neighbors, path, sample, show
@@ -67,6 +67,7 @@ for _verb in (
     path,
     compile_command,
     score,
+    metrics,
     trials,
     report,
 ):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nasdsl.cli import layout, output
-from nasdsl.cli.arguments import overridable
+from nasdsl.cli.arguments import overridable, trusting
 
 if TYPE_CHECKING:
     from nasdsl.study.progress import Style
@@ -95,6 +95,7 @@ Examples:
     type=click.Choice(["cpu", "cuda"]),
     help="Where to train; the CPU by default, or where the resumed run did.",
 )
+@trusting
 @overridable
 @output.answers
 def run(

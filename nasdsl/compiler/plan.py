@@ -13,6 +13,7 @@ from nasdsl.compiler.code import CODE
 from nasdsl.compiler.recipe import Call, Foreign, Function, Module, Recipe
 from nasdsl.diagnostics import problem
 from nasdsl.graph.network import INPUT, Network, Node
+from nasdsl.operations import foreign
 from nasdsl.operations.operation import TensorType
 from nasdsl.operations.registry import BUILDERS
 
@@ -153,4 +154,6 @@ def recipe_of(node: Node, types: tuple[TensorType, ...]) -> Recipe:
         return CODE[node.op](node.settings, types, node.type)
     if node.op in BUILDERS:
         return Foreign(node, types, BUILDERS[node.op])
+    if foreign.PYTHON in node.settings:
+        return Foreign(node, types, foreign.build)
     raise problem("NAS801", f"the code of operation '{node.op}' is not known", node.span)

@@ -79,7 +79,8 @@ def _numbered(
             commutative = False
         else:
             word = _word(node)
-            commutative = len(below) > 1 and operations[node.op].commutative
+            fact = operations.get(node.op)
+            commutative = len(below) > 1 and fact is not None and fact.commutative
             if commutative:
                 below = tuple(sorted(below))
             if node.cost.params == 0 and node.op not in RANDOM:

@@ -14,9 +14,11 @@ from typing import Any
 
 from nasdsl.diagnostics import Diagnostic
 from nasdsl.language import syntax as s
+from nasdsl.operations.foreign import PYTHON
 from nasdsl.operations.operation import Cost, Operation, ShapeError, TensorType
 from nasdsl.operations.resolve import SettingError, resolve
 from nasdsl.operations.table import OPERATIONS
+from nasdsl.space.declared import declared_operation
 from nasdsl.space.evaluate import Evaluator
 from nasdsl.space.labels import label_uses
 from nasdsl.space.late import NOTHING, LateValues
@@ -72,7 +74,14 @@ class Elaborator(Evaluator):
 
     def __init__(self, program: Program, operations: Mapping[str, Operation] | None = None):
         super().__init__(program)
-        self.operations: Mapping[str, Operation] = operations or OPERATIONS
+        self.operations: Mapping[str, Operation] = {
+            **(operations or OPERATIONS),
+            **{
+                name: declared_operation(template, self)
+                for name, template in program.templates.items()
+                if isinstance(template, s.OperationDeclaration)
+            },
+        }
         self.labels: dict[int, str] = {}
         self.observed: dict[str, dict[Any, Step]] = {}
         """Bodies of cells by cell and signature, in the order of first use."""
@@ -244,7 +253,11 @@ class Elaborator(Evaluator):
 
         def go(index: int, results: Types, k: Known) -> Step:
             if index == len(branches):
-                return self.emit(op, {}, results, k, at, label, tuple(range(n, n + len(results))))
+                operands = tuple(range(n, n + len(results)))
+                try:
+                    return self.emit(op, {}, results, k, at, label, operands)
+                except EvaluationError as error:
+                    return self.fail(error, k)
             with self.late.needing(*(reads[index + 1 :] if reads else ())):
                 step = branches[index](types, k)
             if results:
@@ -416,11 +429,17 @@ class Elaborator(Evaluator):
             return self._choice(template, label, use, inner, types, known)
         if isinstance(template, s.Cell):
             return self._cell(template, label, use, inner, types, known)
-        raise EvaluationError(
-            "NAS226",
-            f"the operation '{name}' is bound to Python code, which this version does not run",
-            use.span,
-        )
+        settings = dict(inner.local)
+        for parameter, value in settings.items():
+            if not isinstance(value, bool | int | float | str):
+                raise EvaluationError(
+                    "NAS228",
+                    f"'{parameter}' of {name} must be a number, truth value or text, "
+                    f"found {kind_of(value)}",
+                    use.span,
+                )
+        settings[PYTHON] = template.target.value
+        return self.emit(name, settings, types, known, use, label, tuple(range(len(types))))
 
     def _choice(
         self,
@@ -654,7 +673,10 @@ class Elaborator(Evaluator):
             out = operation.shape(settings, types)
         except ShapeError as error:
             raise EvaluationError("NAS303", str(error), at.span) from None
-        cost = operation.cost(settings, types, out)
+        try:
+            cost = operation.cost(settings, types, out)
+        except ShapeError as error:
+            raise EvaluationError("NAS303", str(error), at.span) from None
         if max(cost.params, cost.macs, out.size) >= 2**62:
             raise EvaluationError("NAS304", f"'{op}' is too large here: {out}", at.span)
         return Emit(op, settings, inputs, (out, known), cost, label, at.span)

@@ -1,17 +1,26 @@
-"""What goes wrong in a space, and a shortest choice of values that makes it go wrong."""
+"""What goes wrong in a space, and a shortest choice of values that makes it go wrong.
+
+An assignment that is told is enough: whatever else is decided, an architecture with these
+values runs into the mistake. Uses of one cell are decided together, so a mistake that would
+need two uses to differ is none.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nasdsl.diagnostics import Diagnostic, Note
+from nasdsl.space.late import LATE
 from nasdsl.space.residual import (
     Branch,
+    CellDecisions,
     Copy,
     Fail,
     Joint,
     Key,
+    Known,
     Lift,
     On,
     Owned,
@@ -20,33 +29,56 @@ from nasdsl.space.residual import (
     Then,
     UseCell,
     Whole,
+    bottom_up,
 )
 from nasdsl.space.values import shown
 
 Name = tuple[str, str, str]
 """A decision's path while it is read from the inside: first name, its copies, the rest."""
-_LATE = "\0"
 Assignment = tuple[tuple[Name, Any], ...]
-Mistake = tuple[str, str, int, int]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A diagnostic, and what had been seen of the cells where it comes about."""
+
+    diagnostic: Diagnostic
+    seen: Known = frozenset()
+
+
+Found = dict[Mistake, Assignment]
+
+_OWNED = "\x00"
+"""Begins the name of a late decision until its declaration is reached."""
+MOST = 100
+"""So many mistakes are followed at one step; a text with more has been told enough."""
 
 
 def failures(root: Step) -> list[Diagnostic]:
     """Every mistake that some architecture runs into, each with a shortest assignment.
 
     A decision is part of an assignment only where some other value of it avoids the mistake.
+    Mistakes of one kind at one place are told once.
     """
-    search = _Search()
-    found = search.mistakes(root)
-    told = []
-    for mistake, assignment in found.items():
-        diagnostic = search.diagnostics[mistake]
-        if assignment:
-            written = ", ".join(f"{_name(n)} = {shown(v)}" for n, v in assignment)
-            diagnostic = replace(
-                diagnostic, notes=(*diagnostic.notes, Note(f"it happens with {written}"))
-            )
-        told.append(diagnostic)
-    return told
+    places: dict[tuple[Any, ...], list[tuple[Diagnostic, Assignment]]] = {}
+    for mistake, assignment in _mistakes(root).items():
+        d = mistake.diagnostic
+        assert d.span is not None
+        places.setdefault((d.code, d.span.start, d.span.end), []).append((d, assignment))
+    return [_told(found) for found in places.values()]
+
+
+def _told(found: list[tuple[Diagnostic, Assignment]]) -> Diagnostic:
+    diagnostic, assignment = min(found, key=lambda f: len(f[1]))
+    notes = list(diagnostic.notes)
+    if assignment:
+        pairs = dict.fromkeys((_name(n), shown(v)) for n, v in assignment)
+        notes.append(Note(f"it happens with {', '.join(f'{n} = {v}' for n, v in pairs)}"))
+    more = len({d.message for d, _ in found}) - 1
+    if more:
+        ways = "another way" if more == 1 else f"{more} other ways"
+        notes.append(Note(f"it goes wrong here in {ways} with other choices"))
+    return replace(diagnostic, notes=tuple(notes))
 
 
 def _name(name: Name) -> str:
@@ -54,93 +86,166 @@ def _name(name: Name) -> str:
     return ".".join(p for p in (head + copies, tail) if p)
 
 
-class _Search:
-    def __init__(self) -> None:
-        self.diagnostics: dict[Mistake, Diagnostic] = {}
-        self._reach: dict[int, dict[Key, Assignment]] = {}
-        self._mistakes: dict[int, dict[Mistake, Assignment]] = {}
+def _mistakes(root: Step) -> Found:
+    """Mistakes from the top: decisions of the whole space first, then each whole network."""
+    if not root.broken:
+        return {}
+    if isinstance(root, Whole):
+        return _Search(root).whole()
+    if isinstance(root, Branch):
+        return _either(root, [_mistakes(o) for o in root.options.values()])
+    assert isinstance(root, Scope | On | Copy | Owned | Lift)
+    found = _mistakes(root.step)
+    return {m: _passed(root, a) for m, a in found.items()}
 
-    def reach(self, step: Step) -> dict[Key, Assignment]:
-        """A shortest assignment for each outcome."""
-        found = self._reach.get(id(step))
-        if found is None:
-            found = self._outcomes(step)
-            self._reach[id(step)] = found
-        return found
+
+class _Search:
+    """The mistakes of one network with the cells that it uses."""
+
+    def __init__(self, whole: Whole):
+        self.root = whole
+        self.cells = (*whole.first, *whole.last)
+        self.reach: dict[int, dict[Key, Assignment]] = {}
+        self.found: dict[int, Found] = {}
+        for top in (whole.body, *(c.joint for c in self.cells)):
+            for step in bottom_up(top, _below):
+                if id(step) not in self.reach:
+                    self.reach[id(step)] = self._outcomes(step)
+                    self.found[id(step)] = self._inside(step)
+
+    def whole(self) -> Found:
+        """Mistakes that tied decisions allow, each with a shortest assignment."""
+        inside: Found = dict(self.found[id(self.root.body)])
+        for cell in self.cells:
+            for mistake, assignment in self.found[id(cell.joint)].items():
+                _keep(inside, mistake, _under(cell.name, assignment))
+        best: Found = {}
+        covered: dict[tuple[Diagnostic, Assignment], list[Mistake]] = {}
+        for mistake, assignment in inside.items():
+            settled = self._settled(mistake.seen, assignment)
+            if settled is not None:
+                _keep(best, Mistake(mistake.diagnostic), settled)
+                covered.setdefault((mistake.diagnostic, assignment), []).append(mistake)
+        for (diagnostic, assignment), group in covered.items():
+            if self._whatever(group):
+                _keep(best, Mistake(diagnostic), assignment)
+        return best
+
+    def _settled(self, seen: Known, assignment: Assignment) -> Assignment | None:
+        """An assignment with that of the cells that were seen; none if they exclude it."""
+        for cell in self.cells:
+            if any(o[0] == cell.name for o in seen):
+                ways = [a for _, a in self._agreeing(cell, seen)]
+                if not ways:
+                    return None
+                assignment += _under(cell.name, min(ways, key=len))
+        return assignment
+
+    def _agreeing(self, cell: CellDecisions, seen: Known) -> Iterable[tuple[Key, Assignment]]:
+        reach = self.reach[id(cell.joint)]
+        return [(key, a) for key, a in reach.items() if cell.agrees(key, seen)]
+
+    def _whatever(self, group: list[Mistake]) -> bool:
+        """Whether a mistake comes about however the one cell that was seen is decided."""
+        names = {o[0] for mistake in group for o in mistake.seen}
+        cells = [c for c in self.cells if c.name in names]
+        if len(cells) != 1:
+            return False
+        keys = {k for mistake in group for k, _ in self._agreeing(cells[0], mistake.seen)}
+        return len(keys) == len(cells[0].joint.outcomes)
+
+    # ---- steps
 
     def _outcomes(self, step: Step) -> dict[Key, Assignment]:
-        if isinstance(step, Scope | Copy):
-            return {k: _wrapped(step, a) for k, a in self.reach(step.step).items()}
-        if isinstance(step, On):
-            return self.reach(step.step)
+        """A shortest assignment that is enough for each outcome; cells are left open."""
+        if isinstance(step, Scope | Copy | On | Owned):
+            below = self.reach[id(step.step)]
+            return {key: _passed(step, a) for key, a in below.items()}
         if isinstance(step, Lift):
-            return {step.lifted(k): a for k, a in self.reach(step.step).items()}
-        if isinstance(step, Owned):
-            return {k: _home(step, a) for k, a in self.reach(step.step).items()}
+            return {step.lifted(k): a for k, a in self.reach[id(step.step)].items()}
         if isinstance(step, Branch):
-            return _shortest(step, [self.reach(o) for o in step.options.values()])
+            return _either(step, [self.reach[id(o)] for o in step.options.values()])
         if isinstance(step, Then):
-            found: dict[Key, Assignment] = {}
-            for key, before in self.reach(step.first).items():
-                for out, after in self.reach(step.rest[key]).items():
-                    _keep(found, out, before + after)
-            return found
-        if isinstance(step, UseCell):
-            inner = self.reach(step.body)
-            return {step.keys[k]: _under(step.cell, a) for k, a in inner.items() if k in step.keys}
+            return self._after(step, self.reach)
         return dict.fromkeys(step.outcomes, ())
 
-    def mistakes(self, step: Step) -> dict[Mistake, Assignment]:
-        """A shortest assignment for each mistake inside."""
-        if not step.broken:
-            return {}
-        found = self._mistakes.get(id(step))
-        if found is None:
-            found = self._inside(step)
-            self._mistakes[id(step)] = found
-        return found
-
-    def _inside(self, step: Step) -> dict[Mistake, Assignment]:
+    def _inside(self, step: Step) -> Found:
+        """Mistakes inside a step, each with a shortest assignment that is enough."""
         if isinstance(step, Fail):
             d = step.diagnostic
             if not d.code or d.span is None:
                 return {}
-            mistake = (d.code, d.message, d.span.start, d.span.end)
-            self.diagnostics.setdefault(mistake, d)
-            return {mistake: ()}
-        if isinstance(step, Scope | Copy):
-            return {m: _wrapped(step, a) for m, a in self.mistakes(step.step).items()}
-        if isinstance(step, On | Lift):
-            return self.mistakes(step.step)
-        if isinstance(step, Owned):
-            return {m: _home(step, a) for m, a in self.mistakes(step.step).items()}
-        if isinstance(step, UseCell):
-            return {m: _under(step.cell, a) for m, a in self.mistakes(step.body).items()}
-        if isinstance(step, Whole):
-            return self.mistakes(step.body)
+            (known,) = [k[1] for k in step.outcomes]
+            return {Mistake(d, frozenset(o for o in known if o[0] != LATE)): ()}
+        if not step.broken:
+            return {}
+        if isinstance(step, Scope | Copy | On | Owned | Lift):
+            found = self.found[id(step.step)]
+            return {m: _passed(step, a) for m, a in found.items()}
         if isinstance(step, Branch):
-            return _shortest(step, [self.mistakes(o) for o in step.options.values()])
-        found: dict[Mistake, Assignment] = {}
+            return _either(step, [self.found[id(o)] for o in step.options.values()])
+        if isinstance(step, Joint):
+            told: Found = {}
+            for part in step.parts:
+                told.update(self.found[id(part)])
+            return told
         if isinstance(step, Then):
-            found.update(self.mistakes(step.first))
-            for key, before in self.reach(step.first).items():
-                for mistake, after in self.mistakes(step.rest[key]).items():
-                    _keep(found, mistake, before + after)
-        assert not isinstance(step, Joint)
+            after = self._after(step, self.found)
+            for mistake, assignment in self.found[id(step.first)].items():
+                _keep(after, mistake, assignment)
+            return after
+        return {}
+
+    def _after(self, step: Then, table: Mapping[int, Mapping[Any, Assignment]]) -> dict[Any, Any]:
+        """What may come of the second of two steps, with what leads there."""
+        found: dict[Any, Assignment] = {}
+        rests = [table[id(step.rest[key])] for key in step.first.outcomes]
+        always = _agreed(rests)
+        for key, before in self.reach[id(step.first)].items():
+            for thing, after in table[id(step.rest[key])].items():
+                if thing in always:
+                    _keep(found, thing, after)
+                elif len(found) < MOST or thing in found:
+                    _keep(found, thing, before + after)
         return found
 
 
-def _shortest(branch: Branch, options: list[Any]) -> dict[Any, Assignment]:
+def _below(step: Step) -> Iterable[Step]:
+    """The steps inside one; a cell's are looked at where all its uses are together."""
+    if isinstance(step, Then):
+        return [step.first, *step.rest.values()]
+    if isinstance(step, Branch):
+        return step.options.values()
+    if isinstance(step, On | Scope | Copy | Owned | Lift):
+        return [step.step]
+    if isinstance(step, Joint):
+        return step.parts
+    assert not isinstance(step, Whole)
+    return []
+
+
+def _agreed(options: list[Mapping[Any, Assignment]]) -> set[Any]:
+    """What comes of every option, by the same assignment."""
+    first, *others = options
+    return {
+        thing
+        for thing, assignment in first.items()
+        if all(o.get(thing) == assignment for o in others)
+    }
+
+
+def _either(branch: Branch, options: list[Any]) -> dict[Any, Assignment]:
+    """What may come of a decision, with the value that leads there where it matters."""
     found: dict[Any, Assignment] = {}
-    everywhere = set(options[0]).intersection(*options[1:])
+    always = _agreed(options)
+    name: Name = (branch.name, "", "")
+    if branch.owner is not None:
+        name = (f"{_OWNED}{branch.owner}", "", branch.name)
     for value, option in zip(branch.options, options, strict=True):
         for thing, assignment in option.items():
-            if thing in everywhere:
+            if thing in always:
                 _keep(found, thing, assignment)
-            else:
-                name: Name = (branch.name, "", "")
-                if branch.owner is not None:
-                    name = (f"{_LATE}{branch.owner}", "", branch.name)
+            elif len(found) < MOST or thing in found:
                 _keep(found, thing, ((name, value), *assignment))
     return found
 
@@ -150,26 +255,25 @@ def _keep(found: dict[Any, Assignment], thing: Any, assignment: Assignment) -> N
         found[thing] = assignment
 
 
-def _wrapped(step: Scope | Copy, assignment: Assignment) -> Assignment:
+def _passed(step: Step, assignment: Assignment) -> Assignment:
+    """An assignment seen from outside a step that adds to the path."""
+    if isinstance(step, Owned):
+        mine = f"{_OWNED}{step.owner}"
+        return tuple(
+            ((tail, "", "") if head == mine else (head, copies, tail), value)
+            for (head, copies, tail), value in assignment
+        )
+    if not isinstance(step, Scope | Copy):
+        return assignment
     out = []
     for (head, copies, tail), value in assignment:
-        if head.startswith(_LATE):
+        if head.startswith(_OWNED):
             out.append(((head, copies, tail), value))
         elif isinstance(step, Copy):
             out.append(((head, f"[{step.index}]{copies}", tail), value))
         else:
-            inside = _name((head, copies, tail))
-            out.append(((step.segment, "", inside), value))
+            out.append(((step.segment, "", _name((head, copies, tail))), value))
     return tuple(out)
-
-
-def _home(step: Owned, assignment: Assignment) -> Assignment:
-    """Late decisions of a declaration have come to where it stands."""
-    mine = f"{_LATE}{step.owner}"
-    return tuple(
-        ((tail, "", "") if head == mine else (head, copies, tail), value)
-        for (head, copies, tail), value in assignment
-    )
 
 
 def _under(cell: str, assignment: Assignment) -> Assignment:

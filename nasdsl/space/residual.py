@@ -12,7 +12,7 @@ number of ways to decide that lead there. A step that is not a decision has one 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -297,7 +297,7 @@ class Joint(Step):
         self.outcomes = outcomes
         self.parts = parts
         self.decides = False
-        self.broken = False
+        self.broken = any(part.broken for part in parts)
         self.late = NO_LATE
 
 
@@ -383,6 +383,26 @@ def steps(root: Step) -> list[Step]:
         seen[id(step)] = step
         stack.extend(below(step))
     return list(seen.values())
+
+
+def bottom_up(root: Step, inside: Callable[[Step], Iterable[Step]]) -> list[Step]:
+    """Every step reachable from one, each once, after all that is inside it.
+
+    Long chains nest deeper than Python's recursion goes; what is worked out in this order
+    finds its parts worked out already.
+    """
+    order: list[Step] = []
+    seen: set[int] = set()
+    stack: list[tuple[Step, bool]] = [(root, False)]
+    while stack:
+        step, ready = stack.pop()
+        if ready:
+            order.append(step)
+        elif id(step) not in seen:
+            seen.add(id(step))
+            stack.append((step, True))
+            stack.extend((part, False) for part in inside(step) if id(part) not in seen)
+    return order
 
 
 def below(step: Step) -> list[Step]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from nasdsl.diagnostics import Diagnostic, Note, Span, suggestion
 from nasdsl.language import syntax as s
 from nasdsl.language.parser import Tree
+from nasdsl.operations import lookup
 from nasdsl.operations.operation import REQUIRED, Operation
 from nasdsl.operations.table import OPERATIONS
 from nasdsl.space.evaluate import FUNCTIONS
@@ -142,6 +143,9 @@ class _Resolver:
         self, table: dict[str, s.Let] | dict[str, Template], name: s.Ident, st: s.Statement
     ) -> None:
         p = self.program
+        if isinstance(st, s.OperationDeclaration) and name.text in self.operations:
+            self._problem("NAS102", f"there is already an operation '{name}'", name.span)
+            return
         other = p.lets.get(name.text) or p.templates.get(name.text)
         if other is not None:
             self._problem(
@@ -170,9 +174,17 @@ class _Resolver:
     def _template(self, template: Template) -> None:
         names = self._parameters(template.parameters, set())
         if isinstance(template, s.OperationDeclaration):
-            for expr in (template.params, template.macs):
+            sizes = {
+                r.name
+                for dimensions in template.inputs
+                for d in dimensions
+                for r in d.size.walk()
+                if isinstance(r, s.Ref)
+            }
+            outputs = [d.size for d in template.output]
+            for expr in (template.params, template.macs, *outputs):
                 if expr is not None:
-                    self._expr(expr, names | {"cin"}, frozenset())
+                    self._expr(expr, names | sizes, frozenset())
             return
         if isinstance(template, s.Choice):
             inner = self._wheres(template.where, names)
@@ -382,6 +394,8 @@ class _Resolver:
             or name in ("sum", "cin")
         ):
             return
+        if name not in p.lost and lookup(name) is not None:
+            return  # an installed package offers it
         p.bad.add(id(ref))
         if name in p.lost:
             return

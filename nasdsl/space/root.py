@@ -34,6 +34,7 @@ class Elaborated:
     inputs: tuple[TensorType, ...]
     output: TensorType | None
     problems: tuple[Diagnostic, ...]
+    operations: Mapping[str, Operation]
 
 
 def elaborate(program: Program, operations: Mapping[str, Operation] | None = None) -> Elaborated:
@@ -51,19 +52,22 @@ def elaborate(program: Program, operations: Mapping[str, Operation] | None = Non
     ready = program.network is not None and inputs and outputs and not problems
     if not ready:
         named = tuple(p for p in problems if p.code)
-        return Elaborated(None, tuple(inputs), outputs[0] if outputs else None, named)
+        end = outputs[0] if outputs else None
+        return Elaborated(None, tuple(inputs), end, named, elaborator.operations)
     try:
         step = _Root(elaborator, tuple(inputs), outputs[0]).step()
     except TooLarge as error:
-        return Elaborated(None, tuple(inputs), outputs[0], (*problems, error.diagnostic))
+        told = (*problems, error.diagnostic)
+        return Elaborated(None, tuple(inputs), outputs[0], told, elaborator.operations)
     except RecursionError:
         assert program.network is not None
         deep = Diagnostic("NAS005", "this network is nested too deep", program.network.span)
-        return Elaborated(None, tuple(inputs), outputs[0], (*problems, deep))
+        told = (*problems, deep)
+        return Elaborated(None, tuple(inputs), outputs[0], told, elaborator.operations)
     if step.broken:
         problems += failures(step)
     named = tuple(order(p for p in problems if p.code))
-    return Elaborated(step, tuple(inputs), outputs[0], named)
+    return Elaborated(step, tuple(inputs), outputs[0], named, elaborator.operations)
 
 
 def _type(elaborator: Elaborator, port: s.Port) -> TensorType:
