@@ -33,6 +33,8 @@ What it raises ends the study: the failure of a candidate is a measurement, not 
 
 PRELOADED = ("torch", "nasdsl.study.evaluator")
 GRACE_SECONDS = 2.0
+START_SECONDS = 120.0
+"""A process that has not begun after so long never will."""
 TRIALS_PER_PROCESS = 32
 """After so many a process is replaced, so that what leaks in it cannot pile up."""
 
@@ -193,10 +195,16 @@ class Processes:
         return worker
 
     def _patience(self, at_work: Sequence[_Worker]) -> float | None:
+        ends = [
+            worker.began + limit for worker in at_work if (limit := self._limit(worker)) is not None
+        ]
+        return max(0.0, min(ends) - time.monotonic()) if ends else None
+
+    def _limit(self, worker: _Worker) -> float | None:
+        """Seconds that a process may still be silent for, counted from ``began``."""
         if self._timeout is None:
             return None
-        first = min(worker.began for worker in at_work)
-        return max(0.0, first + self._timeout - time.monotonic())
+        return self._timeout if worker.ready else self._timeout + START_SECONDS
 
     def _heard(self, worker: _Worker) -> Result | None:
         task = worker.task
@@ -207,7 +215,8 @@ class Processes:
         except (EOFError, ConnectionError):
             return Result(task.number, None, self._death(worker), seconds)
         if kind == "ready":
-            worker.ready = True
+            # What a process takes to start is not the trial's time.
+            worker.ready, worker.began = True, time.monotonic()
             return None
         if kind == "told":
             raise value
@@ -223,7 +232,8 @@ class Processes:
         task = worker.task
         assert task is not None, "only a process at work can be late"
         seconds = time.monotonic() - worker.began
-        if self._timeout is None or seconds < self._timeout:
+        limit = self._limit(worker)
+        if limit is None or seconds < limit:
             return None
         worker.process.kill()
         self._end(worker)

@@ -73,9 +73,7 @@ class Plain(Display):
             self._told[trial.number] = trial
             if before is None:
                 self.say(f"trial {trial.number}{total}: {summary(trial)}")
-            elif (before.state, before.reason) != (trial.state, trial.reason) or dict(
-                before.objectives
-            ) != dict(trial.objectives):
+            elif trial.state in ENDED and _told(before) != _told(trial):
                 self.say(f"center {trial.number}: {news(before, trial)}")
 
     def say(self, text: str) -> None:
@@ -261,6 +259,11 @@ class Live(Display):
                 Text(note, style=style, overflow="ellipsis", no_wrap=True),
             )
         return table
+
+
+def _told(trial: Trial) -> tuple[object, ...]:
+    """What a line about a trial says of it."""
+    return trial.state, trial.reason, dict(trial.objectives)
 
 
 def _is_measured(trial: Trial) -> bool:

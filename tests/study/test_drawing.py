@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import networkx as nx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasdsl.graph.drawing import draw
@@ -64,6 +64,7 @@ def graphs(draw_: st.DrawFn) -> nx.DiGraph[str]:
     return graph
 
 
+@settings(deadline=None)
 @given(graphs(), st.data())
 def test_layout_has_no_overlaps_and_runs_down(graph: nx.DiGraph[str], data: st.DataObject) -> None:
     sizes = {
@@ -89,6 +90,7 @@ def test_layout_has_no_overlaps_and_runs_down(graph: nx.DiGraph[str], data: st.D
         assert all(a[1] <= b[1] + 1e-6 for a, b in pairwise(route))
 
 
+@settings(deadline=None)
 @given(graphs())
 def test_long_edges_pass_beside_the_boxes(graph: nx.DiGraph[str]) -> None:
     sizes = dict.fromkeys(graph, (50.0, 20.0))
@@ -125,6 +127,7 @@ def test_crossings_are_counted() -> None:
     assert crossings([[a, b], [c, d]], {a: [c, d], b: [c, d]}) == 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-9, 9), min_size=1, max_size=5))
 def test_places_are_the_nearest_that_keep_the_distances(wanted: list[int]) -> None:
     """Least squares: no shift of any run of places comes nearer."""

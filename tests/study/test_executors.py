@@ -99,15 +99,15 @@ def test_out_of_memory_is_an_outcome() -> None:
 
 
 def test_a_hanging_trial_is_ended_by_the_limit() -> None:
-    executor = Processes(ends, 2, timeout=0.8, preload=())
+    executor = Processes(ends, 2, timeout=2.0, preload=())
     try:
         began = time.monotonic()
         found = all_of(executor, [task(0, "hang"), task(1), task(2), task(3, "hang")])
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 60
     finally:
         executor.stop()
     for n in (0, 3):
-        assert (found[n].measurement, found[n].reason) == (None, "timeout: not done after 0.8 s")
+        assert (found[n].measurement, found[n].reason) == (None, "timeout: not done after 2 s")
     for n in (1, 2):
         assert found[n].measurement is not None
 

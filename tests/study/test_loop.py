@@ -133,8 +133,8 @@ def test_no_network_is_trained_twice(tmp_path: Path) -> None:
 
 
 def test_a_neighbor_that_is_proposed_later_becomes_a_center(tmp_path: Path) -> None:
-    made = space("objective { maximize flatness.neighborhood }\nsearch random { samples 60 }\n")
-    rows = study(tmp_path, made)
+    goals = "objective { maximize flatness.neighborhood(samples=4) }\nsearch random { samples 40 }"
+    rows = study(tmp_path, space(goals + "\n"))
     with store.view(tmp_path) as facts:
         became = [
             c
@@ -146,7 +146,7 @@ def test_a_neighbor_that_is_proposed_later_becomes_a_center(tmp_path: Path) -> N
         row = rows[center.trial]
         assert (row.role, row.rank, row.edit) == ("center", center.subject.rank, None)
         assert "flatness.neighborhood" in row.objectives
-    assert sum(row.role == "center" for row in rows) == 60
+    assert sum(row.role == "center" for row in rows) == 40
 
 
 def test_constraints_hold_for_every_trial(tmp_path: Path) -> None:
@@ -335,7 +335,7 @@ def test_a_value_that_is_not_finite_is_a_failure(tmp_path: Path, value: float) -
 
 def test_a_neighborhood_is_aggregated_without_its_failed_members(tmp_path: Path) -> None:
     out = Measurement({}, "failed", "out of memory")
-    rows = study(tmp_path, space(), Failing(w8=out))
+    rows = study(tmp_path, space(GOALS.replace("samples 5", "samples 20")), Failing(w8=out))
     partly = 0
     for row in (row for row in rows if row.role == "center"):
         neighbors = [rows[n["trial"]] for n in row.neighbors]
@@ -358,7 +358,7 @@ def test_a_neighborhood_is_aggregated_without_its_failed_members(tmp_path: Path)
 
 def test_a_center_whose_neighbors_all_failed_has_failed(tmp_path: Path) -> None:
     goals = """objective { maximize flatness.neighborhood(samples=9) }
-    search random { samples 6, seed 3 }
+    search random { samples 15, seed 3 }
     """
     text = TEXT.split("neighborhood")[0] + "neighborhood { edit resize: step width }\n"
     out = Measurement({}, "failed", "out of memory")

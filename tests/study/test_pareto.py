@@ -6,7 +6,7 @@ import math
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasdsl.study import pareto
@@ -34,6 +34,7 @@ def dominates(a: list[float], b: list[float], maximize: list[bool]) -> bool:
     return any(better) and not any(worse)
 
 
+@settings(deadline=None)
 @given(tables())
 def test_front_is_the_definition(case: tuple[list[list[float | None]], list[bool]]) -> None:
     rows, maximize = case
@@ -46,6 +47,7 @@ def test_front_is_the_definition(case: tuple[list[list[float | None]], list[bool
     assert pareto.front(rows, maximize) == expected
 
 
+@settings(deadline=None)
 @given(tables())
 def test_knee_is_on_the_front_and_farthest(
     case: tuple[list[list[float | None]], list[bool]],
@@ -85,6 +87,7 @@ def test_of_equal_knees_the_first_objective_decides_then_the_order() -> None:
     assert pareto.knee([[3.0, 3.0], [3.0, 3.0]], [True, False]) == 0
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=8))
 def test_hypervolume_is_the_number_of_dominated_cells(points: list[tuple[int, int]]) -> None:
     rows = [[float(a), float(b)] for a, b in points]
@@ -101,6 +104,7 @@ def test_hypervolume_ignores_what_is_not_finite() -> None:
     assert pareto.hypervolume([[math.nan, 1.0]], [True, True], [0.0, 0.0]) == 0.0
 
 
+@settings(deadline=None)
 @given(st.lists(NUMBERS, max_size=10), st.booleans())
 def test_best_of_one_objective(values: list[float | None], maximize: bool) -> None:
     sound = [v for v in values if v is not None and math.isfinite(v)]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasdsl.diagnostics import DiagnosticError
@@ -106,6 +106,7 @@ def test_a_link_gets_its_trial_later(folder: Path) -> None:
         assert [k.trial for k in facts.links()] == [1]
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_numbers_come_back_bit_by_bit(value: float) -> None:
     text = store._dump({"x": value})
