@@ -145,7 +145,8 @@ def metrics(names: tuple[str, ...]) -> None:
     from nasdsl.objectives.metrics import METRICS, load_plugins
 
     out = output.current()
-    out.diagnostics(load_plugins())
+    if broken := load_plugins():
+        out.diagnostics(broken)
     for name in names:
         if name not in METRICS:
             raise problem(
@@ -160,7 +161,9 @@ def metrics(names: tuple[str, ...]) -> None:
             out.record(metric.to_json())
         return
     rows = [(m.name, m.unit or "-", m.direction, m.cost, m.split) for m in chosen]
-    first, *lines = layout.table(rows, ("metric", "unit", "better", "cost", "samples"), left=range(5))
+    first, *lines = layout.table(
+        rows, ("metric", "unit", "better", "cost", "samples"), left=range(5)
+    )
     out.line(first)
     for metric, line in zip(chosen, lines, strict=True):
         out.line(line)

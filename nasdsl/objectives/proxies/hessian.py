@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from nasdsl.objectives.proxies.subject import sensitivities
@@ -60,7 +60,21 @@ def _unit(direction: Tensor) -> Tensor:
 
 
 @contextmanager
-def twice_differentiable() -> Iterator[None]:
-    """Within it attention is computed by steps that have second derivatives."""
-    with sdpa_kernel(SDPBackend.MATH):
-        yield
+def twice_differentiable(module: nn.Module) -> Iterator[None]:
+    """Within it a module is computed by steps that have second derivatives.
+
+    torch has none for fused attention and for the hard sigmoid.
+    """
+    gates = [part for part in module.modules() if isinstance(part, nn.Hardsigmoid)]
+    for gate in gates:
+        gate.__dict__["forward"] = _hard_sigmoid
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        for gate in gates:
+            del gate.__dict__["forward"]
+
+
+def _hard_sigmoid(x: Tensor) -> Tensor:
+    return F.relu6(x + 3) / 6

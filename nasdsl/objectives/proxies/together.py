@@ -96,7 +96,7 @@ def _shared(subject: Subject, wanted: set[str], note: Note, found: dict[str, Out
     fisher = Fisher(layers) if "fisher" in wanted else None
     context: AbstractContextManager[None] = nullcontext()
     if "grasp" in wanted:
-        context = twice_differentiable()
+        context = twice_differentiable(subject.module)
     try:
         with context, torch.set_grad_enabled(by_input or by_weights):
             output = subject.module(x)
@@ -167,7 +167,7 @@ def _fixed(
             with last_statistics(subject.module), torch.no_grad():
                 subject.module(subject.x)
         x = subject.x.detach().clone().requires_grad_(True)
-        with fixed_statistics(subject.module), twice_differentiable():
+        with fixed_statistics(subject.module), twice_differentiable(subject.module):
             output = subject.module(x)
             note("jacob_fro", lambda: jacob_fro(subject, x, output))
             note("hessian", lambda: hessian(x, output, subject.y, subject.seed))
