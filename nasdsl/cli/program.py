@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import click
 
+from nasdsl.cli.editing import init, lsp
 from nasdsl.cli.models import compile_command, metrics, score
 from nasdsl.cli.output import Output, verbosity
 from nasdsl.cli.runs import report, run, trials
@@ -57,6 +58,7 @@ def program() -> None:
 
 
 for _verb in (
+    init,
     run,
     check,
     fmt,
@@ -70,6 +72,7 @@ for _verb in (
     metrics,
     trials,
     report,
+    lsp,
 ):
     program.add_command(_verb)
 

@@ -8,6 +8,7 @@ import click
 
 from nasdsl.cli import layout, output
 from nasdsl.cli.arguments import load_space, overridable, seeded
+from nasdsl.cli.files import STREAM, write_text
 
 if TYPE_CHECKING:
     from nasdsl.graph.network import Network
@@ -145,15 +146,20 @@ Examples:
 )
 @click.argument("file")
 @click.argument("arch")
+@click.option("--svg", metavar="OUT", help="Draw the network to this file, '-' for output.")
 @overridable
 @output.answers
-def show(file: str, arch: str, overrides: dict[str, str]) -> None:
+def show(file: str, arch: str, svg: str | None, overrides: dict[str, str]) -> None:
     """Show one architecture: its decisions, and its network with shapes and costs.
 
-    With -v every setting of every operation is printed.
+    With -v every setting of every operation is printed. The drawing of --svg opens in any
+    browser, and shows the settings of an operation that the mouse points at.
     """
     out = output.current()
     architecture = load_space(file, overrides).find(arch)
+    if svg is not None:
+        _draw(architecture.network, svg)
+        return
     record = architecture.to_json()
     if out.as_json:
         out.record(record)
@@ -178,6 +184,21 @@ def show(file: str, arch: str, overrides: dict[str, str]) -> None:
     out.line()
     for line in _network(architecture.network, out.verbose):
         out.line(line)
+
+
+def _draw(network: Network, target: str) -> None:
+    from nasdsl.graph.drawing import draw
+
+    text = draw(network)
+    if target == STREAM:
+        click.echo(text)
+        return
+    write_text(target, text)
+    out = output.current()
+    if out.as_json:
+        out.record({"svg": target})
+    else:
+        out.remark(f"{target}: written")
 
 
 def _network(network: Network, every_setting: bool) -> list[str]:

@@ -1,0 +1,1 @@
+"""Services for writing texts: the language server, and a lexer for Pygments."""
