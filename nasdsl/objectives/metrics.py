@@ -55,6 +55,27 @@ class Metric:
     source: str = ""
     evaluation: bool = False
 
+    def to_json(self) -> dict[str, Any]:
+        """The metric as ``nasdsl metrics --json`` prints it; ``direction`` is where better is."""
+        return {
+            "name": self.name,
+            "unit": self.unit,
+            "direction": self.direction,
+            "cost": self.cost,
+            "split": self.split,
+            "definition": self.definition,
+            "source": self.source,
+            "options": [
+                {
+                    "name": option.name,
+                    "default": None if option.default is REQUIRED else option.default,
+                    "required": option.default is REQUIRED,
+                    "doc": option.doc,
+                }
+                for option in self.options
+            ],
+        }
+
     def load(self) -> Callable[..., tuple[float, float | None]]:
         """The code that measures it."""
         if callable(self.measure):
