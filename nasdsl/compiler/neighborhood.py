@@ -49,6 +49,7 @@ class CompiledNeighborhood(fx.GraphModule):
 
     networks: tuple[Network, ...]
     chosen: tuple[int, ...]
+    ways: dict[tuple[tuple[int, ...], bool], _Way]
 
     def set_path(self, index: int) -> None:
         """From now on calls run the network of that index alone.
@@ -108,18 +109,17 @@ class CompiledNeighborhood(fx.GraphModule):
         return module.train(self.training)
 
     def _switch(self, indices: tuple[int, ...], several: bool) -> None:
-        ways: dict[tuple[tuple[int, ...], bool], _Way] = self._ways
-        way = ways.get((indices, several))
+        way = self.ways.get((indices, several))
         if way is None:
             graph = _graph(self.networks, self.meta["kinds"], indices, several)
             code = fx.GraphModule(self, graph, class_name=type(self).__name__)
             forward = type(code).forward
             assert isinstance(forward, FunctionType)
-            way = ways[indices, several] = _Way(graph, forward)
+            way = self.ways[indices, several] = _Way(graph, forward)
         # The class is this instance's own (torch.fx makes one for each), so that its forward
         # can be exchanged without generating and compiling code at every switch.
         self._graph = way.graph
-        type(self).forward = way.forward  # type: ignore[method-assign,assignment]
+        type(self).forward = way.forward
         self.chosen = indices
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -246,7 +246,7 @@ def _assembled(
     compiled.networks = networks
     compiled.meta["network"] = networks[0]
     compiled.meta["kinds"] = kinds
-    compiled._ways = {}
+    compiled.ways = {}
     compiled.set_path(0)
     return compiled
 

@@ -134,7 +134,7 @@ class _Planner:
     # One place
 
     def _place(self, place: Place, members: tuple[int, ...]) -> None:
-        id, op, _, types, output = place
+        id, op, _, types, _ = place
         ports = [
             [self.values[m, self.networks[m].by_id[id].inputs[port]] for m in members]
             for port in range(len(types))
@@ -369,8 +369,8 @@ class OwnNoise(nn.Module):
         devices = sorted({x.device.index or 0 for x in inputs if x.is_cuda})
         with torch.random.fork_rng(devices):
             torch.manual_seed(self.seed)
-            result = self.network(*inputs)
-        return result
+            noisy: torch.Tensor = self.network(*inputs)
+            return noisy
 
 
 def _is_open(network: Network) -> bool:

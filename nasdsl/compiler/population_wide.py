@@ -69,10 +69,15 @@ class WideLinear(nn.Module):
         """[batch, k * inputs] (or [batch, inputs] where shared) to [batch, k * outputs]."""
         if self.shared:
             return F.linear(x, self.weight, self.bias)
-        own = x.unflatten(1, (self.members, -1)).transpose(0, 1)
-        y = torch.bmm(own, self.weight.unflatten(0, (self.members, -1)).transpose(1, 2))
+        own = _apart(x, self.members).transpose(0, 1)
+        y = torch.bmm(own, self.weight.view(self.members, -1, self.weight.shape[1]).transpose(1, 2))
         y = y.transpose(0, 1).flatten(1)
         return y if self.bias is None else y + self.bias
+
+
+def _apart(x: Tensor, members: int) -> Tensor:
+    """[batch, k * channels, ...] as [batch, k, channels, ...]."""
+    return x.reshape(x.shape[0], members, -1, *x.shape[2:])
 
 
 def _joined(parts: Sequence[Tensor]) -> nn.Parameter:
@@ -135,7 +140,7 @@ def narrow(x: Tensor, slot: int, members: int) -> Tensor:
 
 def pick(x: Tensor, slots: list[int], members: int) -> Tensor:
     """Some members of a wide tensor, in the given order, as a wide tensor."""
-    parts = x.unflatten(1, (members, -1))
+    parts = _apart(x, members)
     if len(slots) > 1 and slots == list(range(slots[0], slots[0] + len(slots))):
         return parts.narrow(1, slots[0], len(slots)).flatten(1, 2)
     index = torch.tensor(slots, device=x.device)
@@ -149,13 +154,13 @@ def spread(x: Tensor, members: int) -> Tensor:
 
 def wide_cat(operands: list[Tensor], members: int) -> Tensor:
     """Concatenation along the channels of each member."""
-    parts = [x.unflatten(1, (members, -1)) for x in operands]
+    parts = [_apart(x, members) for x in operands]
     return torch.cat(parts, 2).flatten(1, 2)
 
 
 def members_first(x: Tensor, members: int) -> Tensor:
     """[batch, k * channels, ...] to [k, batch, channels, ...], a view."""
-    return x.unflatten(1, (members, -1)).movedim(1, 0)
+    return _apart(x, members).movedim(1, 0)
 
 
 def whole(x: Tensor, members: int) -> Tensor:

@@ -17,6 +17,7 @@ from nasdsl.objectives.table import Table
 from nasdsl.training import task
 from nasdsl.training.data.dataset import Dataset
 from nasdsl.training.loop import PREDICTION_BATCH, predict
+from nasdsl.training.settings import TrainSettings
 
 
 @dataclass(eq=False)
@@ -34,6 +35,7 @@ class Candidate:
         wanted: all metrics that it is measured for, so that those with common work do it once.
         table: published values, where they stand for training.
         shared: what metrics keep for one another.
+        settings: how the module was trained.
     """
 
     network: Network | None = None
@@ -46,6 +48,7 @@ class Candidate:
     wanted: tuple[MetricRequest, ...] = ()
     table: Table | None = None
     shared: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+    settings: TrainSettings | None = None
     _noisy: dict[tuple[float, int], float] = field(default_factory=dict, repr=False)
 
     def graph(self) -> Network:

@@ -149,10 +149,11 @@ def _evaluate(
         requests = measured(requests)
         named = dict(zip(labels(requests), requests, strict=True))
         candidate = Candidate(network, seed=seed, facts=facts, wanted=tuple(requests))
+        candidate.settings = train_settings
         if looked_up and table is not None:
             candidate.table = table()
         costs = {
-            label: "table" if looked_up and request.metric == "accuracy" else request.facts.cost
+            label: "table" if looked_up and request.metric == "accuracy" else request.cost
             for label, request in named.items()
         }
 

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from nasdsl.graph.network import Network
 from nasdsl.objectives.metrics import MetricError
 from nasdsl.training.history import EpochRecord
 
-Fact = float | str
-"""What a space knows of an architecture beyond its graph: counts, and its ``key``."""
+Fact = float | str | tuple[Network, ...]
+"""What a space knows of an architecture beyond its graph: counts, its ``key``, and the neighbors
+to estimate, by how the goal that asks for them is written."""
 
 
 @dataclass(frozen=True, slots=True)

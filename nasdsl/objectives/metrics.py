@@ -19,6 +19,7 @@ from nasdsl.objectives.proxies.table import PROXIES
 from nasdsl.objectives.robust_table import ROBUST
 
 Direction = Literal["maximize", "minimize"]
+Cost = Literal["static", "table", "untrained", "trained", "neighborhood"]
 GROUP = "nasdsl.metrics"
 
 
@@ -48,7 +49,7 @@ class Metric:
     unit: str
     direction: Direction
     split: Literal["none", "train", "validation"]
-    cost: Literal["static", "table", "untrained", "trained", "neighborhood"]
+    cost: Cost
     definition: str
     measure: Callable[..., tuple[float, float | None]] | str | None
     options: tuple[Option, ...] = ()
@@ -117,6 +118,13 @@ class MetricRequest:
         return "" if dict(self.options).get("of") == "loss" else self.facts.unit
 
     @property
+    def cost(self) -> Cost:
+        """What it takes: an estimated neighborhood needs the center alone to be trained."""
+        if dict(self.options).get("estimate", "scratch") != "scratch":
+            return "trained"
+        return self.facts.cost
+
+    @property
     def direction(self) -> Direction:
         """Which way is better: less, where a standard deviation is asked for."""
         if dict(self.options).get("aggregate") == "std":
@@ -128,6 +136,7 @@ class MetricError(Exception):
     """A value that cannot be had, for a reason that is the candidate's or the data's."""
 
 
+ESTIMATES = ("scratch", "shared", "inherit")
 AGGREGATES = ("mean", "median", "worst", "quantile", "std")
 
 _BATCH = (
@@ -213,8 +222,11 @@ _METRICS = (
         "neighborhood",
         "The mean (or another aggregate) of the validation accuracy over the ball of "
         "architectures around this one: its neighbors under the space's edit rules, each "
-        "trained by itself, and the center. The spread is the standard deviation over the ball.",
-        None,
+        "trained by itself, and the center. The spread is the standard deviation over the ball. "
+        "With estimate=shared or estimate=inherit the neighbors are not trained but estimated, "
+        "at about twice the price of the center: each value is the mean of the center's accuracy "
+        "and that of a short training from its weights.",
+        "nasdsl.objectives.neighborhood_estimates:estimated",
         (
             Option("samples", "int", 0, minimum=0, doc="neighbors drawn, 0 for all"),
             Option("radius", "int", 1, minimum=1, doc="edits away at most"),
@@ -222,6 +234,7 @@ _METRICS = (
             Option("q", "float", 0.25, minimum=0, maximum=1, doc="which quantile"),
             Option("center", "bool", True, doc="whether the center is part of the ball"),
             Option("weight", "float", 1.0, minimum=0, doc="of the center in mean and std"),
+            Option("estimate", "name", "scratch", values=ESTIMATES, doc="how neighbors are had"),
         ),
         "Wang, Cao, Li and Kitani, Neighborhood-Aware NAS, BMVC 2021 (arXiv 2105.06369)",
     ),
@@ -432,7 +445,7 @@ def measured(requests: Iterable[MetricRequest]) -> tuple[MetricRequest, ...]:
     Metrics of the neighborhood give way to the accuracy, which they aggregate.
     """
     wanted = tuple(requests)
-    own = tuple(r for r in wanted if r.facts.cost != "neighborhood")
+    own = tuple(r for r in wanted if r.cost != "neighborhood")
     accuracy = MetricRequest("accuracy", (), "accuracy")
     if len(own) < len(wanted) and all(r.metric != "accuracy" for r in own):
         own += (accuracy,)

@@ -83,7 +83,7 @@ class Study:
         self._executor = executor
         self._samples = samples
         self._listener = listener
-        self._subjects = Subjects(space, plan.seed)
+        self._subjects = Subjects(space, plan.seed, plan.estimated)
         self._trials = {t.number: t for t in store.trials()}
         self._numbers = {t.subject.fingerprint: t.number for t in self._trials.values()}
         self._centers = store.centers()

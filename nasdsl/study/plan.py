@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nasdsl.diagnostics import Diagnostic
@@ -67,6 +67,7 @@ class Plan:
         aggregates: the objectives that need neighborhoods.
         best: the goal that alone picks the best, ``None`` for the knee of the front.
         limit: most trials, those that are there already included; ``None`` without limit.
+        estimated: neighborhoods that are estimated with the center, by how the goal is written.
     """
 
     seed: int
@@ -75,6 +76,7 @@ class Plan:
     aggregates: tuple[Aggregate, ...] = ()
     best: Aim | None = None
     limit: int | None = None
+    estimated: Mapping[str, Ball] = field(default_factory=dict)
 
     @property
     def balls(self) -> tuple[Ball, ...]:
@@ -124,6 +126,10 @@ class Plan:
                 notes.append(f"{part.name}: {value.note}")
         reason = "; ".join(notes) or None
         return Measured("failed" if failed else "complete", reason, values, spreads)
+
+
+def _is_estimated(request: MetricRequest) -> bool:
+    return request.metric == NEIGHBORHOOD and request.cost != "neighborhood"
 
 
 def _ball(request: MetricRequest, entries: Sequence[Entry]) -> Ball:
@@ -179,13 +185,22 @@ def read_plan(
     plan = Plan(
         seed,
         aims,
-        tuple((n, r) for n, r in by_name.items() if r.metric != NEIGHBORHOOD),
+        tuple((n, r) for n, r in by_name.items() if r.cost != "neighborhood"),
         tuple(
             Aggregate(n, r, DEFAULT_GOAL.name, _ball(r, near))
             for n, r in by_name.items()
-            if r.metric == NEIGHBORHOOD
+            if r.cost == "neighborhood"
         ),
         best,
         limit,
+        {r.written: _ball(r, near) for r in by_name.values() if _is_estimated(r)},
     )
+    if plan.aggregates and plan.estimated:
+        # A network is measured once: as a neighbor it would be estimated for nothing, or as a
+        # center, later, not at all.
+        problems.append(
+            Diagnostic(
+                "NAS712", "neighborhoods are estimated in all goals or in none", near[0].span
+            )
+        )
     return plan, problems

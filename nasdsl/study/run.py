@@ -250,7 +250,7 @@ def _go_on(
         figures: dict[str, Any] = {}
         if best is not None:
             shown.say(f"measuring the best network (trial {best.number}) on the test samples")
-            subjects = Subjects(space, plan.seed)
+            subjects = Subjects(space, plan.seed, plan.estimated)
             figures = write_best(place, best, subjects, evaluator, settings.report.retrain)
         write_report(place, facts, space, settings, plan)
     return StudyResult(place, tuple(rows), tuple(choice.front(rows, plan)), best, figures)

@@ -93,7 +93,7 @@ def score(
     if errors(problems):
         raise DiagnosticError(errors(problems))
     evaluator = _evaluator(space, plan, device, base_folder)
-    subjects = Subjects(space, seed)
+    subjects = Subjects(space, seed, plan.estimated)
     found: dict[str, tuple[Measured, dict[str, Any]]] = {}
 
     def measure(subject: Subject) -> tuple[Measured, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from nasdsl.graph.plain import from_plain, to_plain
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class Subjects:
     """What records say of architectures, and the way back, for one space and seed."""
 
-    def __init__(self, space: Space, seed: int):
+    def __init__(self, space: Space, seed: int, estimated: Mapping[str, Ball] | None = None):
         self._space = space
+        self._estimated = estimated or {}
         self._seed = seed
 
     def of_architecture(self, architecture: Architecture) -> Subject:
@@ -56,6 +57,8 @@ class Subjects:
         facts: dict[str, Fact] = {"declared_params": float(architecture.declared_params)}
         if subject.key is not None:
             facts["key"] = subject.key
+        for written, ball in self._estimated.items():
+            facts[written] = tuple(n.network for n in self._around(architecture, ball))
         return architecture.network, facts
 
     def neighbors(self, architecture: Architecture, ball: Ball) -> list[tuple[str, Subject]]:
@@ -63,10 +66,11 @@ class Subjects:
 
         The draw depends on the study's seed, the center's rank and the ball alone.
         """
-        seed = derive(self._seed, "neighbors", str(architecture.rank), ball.name)
-        found = (
-            self._space.sample_neighbors(architecture, ball.samples, seed, ball.radius)
-            if ball.samples
-            else self._space.neighbors(architecture, ball.radius)
-        )
+        found = self._around(architecture, ball)
         return [(neighbor.edit, self.of_neighbor(neighbor)) for neighbor in found]
+
+    def _around(self, architecture: Architecture, ball: Ball) -> Sequence[Neighbor]:
+        if not ball.samples:
+            return self._space.neighbors(architecture, ball.radius)
+        seed = derive(self._seed, "neighbors", str(architecture.rank), ball.name)
+        return self._space.sample_neighbors(architecture, ball.samples, seed, ball.radius)
