@@ -80,14 +80,22 @@ class MetricContract:
 
     settings: ClassVar[TrainSettings] = TrainSettings(epochs=3, batch=32, optimizer=Sgd(lr=0.05))
 
+    def data(self) -> Dataset:
+        """Samples of three classes; override where a metric is for others."""
+        return small_data()
+
+    def module(self, seed: int = 0) -> nn.Module:
+        """A network for :meth:`data`, not trained."""
+        return small_module(seed)
+
     def measurement(self, seed: int = 0) -> Measurement:
         """One candidate measured from the beginning."""
         from nasdsl.objectives.evaluate import measure
 
         return measure(
-            small_module(seed),
+            self.module(seed),
             small_network(),
-            small_data(),
+            self.data(),
             self.settings,
             [self.request],
             seed,
@@ -101,7 +109,7 @@ class MetricContract:
     def candidate(self, seed: int = 0, batch: int = 500) -> Candidate:
         """A candidate with a module that is initialized and not trained."""
         return Candidate(
-            small_network(), small_module(seed).eval(), small_data(), seed, self.facts, batch
+            small_network(), self.module(seed).eval(), self.data(), seed, self.facts, batch
         )
 
     def test_completes_with_a_finite_value(self) -> None:
@@ -152,7 +160,7 @@ class MetricContract:
         found = measure(
             Broken(),
             small_network(),
-            small_data(),
+            self.data(),
             self.settings,
             [self.request],
             0,

@@ -38,14 +38,39 @@ def prepare(
     check_fit(data, input_type, output_type, train_settings, span or data_settings.span)
     if data.kind == "values":
         for request in measured(requests):
-            if request.metric in ("accuracy", "flatness.weights"):
+            if _counts(request):
                 raise problem(
                     "NAS712",
                     f"'{request.metric}' needs classes, but '{data.name}' has float targets",
                     span or data_settings.span,
                     Note("minimize loss instead"),
                 )
+    for request in measured(requests):
+        reason = _unfit(request, data)
+        if reason:
+            raise problem("NAS712", f"'{request.metric}': {reason}", span or data_settings.span)
     return data
+
+
+def _counts(request: MetricRequest) -> bool:
+    """Whether a metric counts right predictions."""
+    if request.metric == "flatness.weights":
+        return bool(request["of"] == "accuracy")
+    return request.metric in ("accuracy", "flatness.local_energy")
+
+
+def _unfit(request: MetricRequest, data: Dataset) -> str:
+    """Why the samples cannot be corrupted or attacked, where that is asked for."""
+    kind = request.metric.partition(".")[0]
+    if kind not in ("corruption", "attack"):
+        return ""
+    if data.kind != "classes" or len(data.input.shape) != 3:
+        return f"'{data.name}' holds no images with classes"
+    if kind == "corruption":
+        from nasdsl.robustness.corruptions import unfit
+
+        return unfit(data.input.shape)
+    return ""
 
 
 def check_device(device: torch.device | str) -> None:

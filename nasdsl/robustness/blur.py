@@ -70,33 +70,34 @@ def _order(height: int, width: int, delta: int, device: torch.device) -> tuple[T
 
 def defocus_blur(x: Tensor, keys: Tensor, c: Mapping[str, float]) -> Tensor:
     """The mean over a disk of radius ``disk`` with soft edges; mirrored at the border."""
-    kernel = _disk(c["disk"], c["alias"])
+    kernel, bits = _disk(c["disk"], c["alias"])
     height, width = x.shape[-2:]
     reach = len(kernel) // 2
     rows = place(torch.arange(-reach, height + reach), height, "mirror").to(x.device)
     columns = place(torch.arange(-reach, width + reach), width, "mirror").to(x.device)
     padded = x.index_select(-2, rows).index_select(-1, columns)
-    if len(kernel) <= 7:
+    if bits == 16:
         total = torch.zeros(x.shape, device=x.device)
         for i, line in enumerate(kernel.tolist()):
             for j, weight in enumerate(line):
                 if weight:
                     total += padded[..., i : i + height, j : j + width] * weight
-        return total * 2.0**-16
+        return total * 2.0**-bits
     # By Fourier transforms in float64: the sums are whole numbers, so that rounding mends
     # whatever their order did.
     size = padded.shape[-2:]
     spectrum = torch.fft.rfft2(padded.double())
     spectrum *= torch.fft.rfft2(kernel.flip(0, 1).to(x.device), s=size)
     full = torch.fft.irfft2(spectrum, s=size)
-    return torch.round(full[..., 2 * reach :, 2 * reach :]) * 2.0**-16
+    return torch.round(full[..., 2 * reach :, 2 * reach :]) * 2.0**-bits
 
 
 @lru_cache(maxsize=64)
-def _disk(radius: float, alias: float) -> Tensor:
-    """Weights of a disk after a small Gaussian, whole multiples of 2^-16 in float64.
+def _disk(radius: float, alias: float) -> tuple[Tensor, int]:
+    """Weights of a disk after a small Gaussian, whole numbers in float64, and their bits.
 
-    The small Gaussian has 3 x 3 weights up to a radius of 8, and 5 x 5 beyond.
+    The small Gaussian has 3 x 3 weights up to a radius of 8, and 5 x 5 beyond. Weights of few
+    pixels have 16 bits, so that their sums are exact in float32 too.
     """
     reach = max(8, math.ceil(radius))
     at = torch.arange(-reach, reach + 1, dtype=torch.float64)
@@ -105,13 +106,14 @@ def _disk(radius: float, alias: float) -> Tensor:
     offsets = torch.arange(-soft, soft + 1, dtype=torch.float64)
     window = torch.exp(-(offsets**2) / (2 * alias**2))
     window = torch.outer(window, window) / window.sum() ** 2
-    padded = F.pad(disk / disk.sum(), (soft,) * 4)[None, None]
-    smooth = F.conv2d(F.pad(padded, (soft,) * 4), window[None, None])[0, 0]
-    kernel = whole(smooth.flatten() / smooth.sum(), 16).view_as(smooth)
-    used = kernel.nonzero()
-    middle = len(kernel) // 2
-    extent = int((used - middle).abs().max())
-    return kernel[middle - extent : middle + extent + 1, middle - extent : middle + extent + 1]
+    # Mirrored at the table's edge: a disk that reaches it gains a little there, as theirs does.
+    padded = F.pad((disk / disk.sum())[None, None], (soft,) * 4, mode="reflect")
+    smooth = F.conv2d(padded, window[None, None])[0, 0]
+    middle = len(smooth) // 2
+    extent = int((torch.nonzero(smooth > 2.0**-17) - middle).abs().max())
+    bits = 16 if extent <= 3 else 22
+    part = slice(middle - extent, middle + extent + 1)
+    return whole(smooth.flatten(), bits).view_as(smooth)[part, part], bits
 
 
 def motion_blur(x: Tensor, keys: Tensor, c: Mapping[str, float]) -> Tensor:

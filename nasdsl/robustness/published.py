@@ -45,7 +45,7 @@ def reader(folder: str | Path) -> Callable[[str, int], Split]:
             raise unreadable(path, f"{len(images)} images, but {len(labels())} labels", None)
         count = len(images) // len(SEVERITIES)
         part = slice((severity - 1) * count, severity * count)
-        x = np.ascontiguousarray(images[part].transpose(0, 3, 1, 2))
+        x = np.array(images[part].transpose(0, 3, 1, 2), order="C")
         return Split(torch.from_numpy(x), torch.from_numpy(labels()[part].astype(np.int64)))
 
     return read

@@ -1,0 +1,86 @@
+"""Seconds for 15 corruptions x 5 severities of color images, here and by imagecorruptions-imaug.
+
+    python benchmarks/corruptions.py [--images 1000] [--threads 2] [--theirs 20] [--device cpu]
+
+The other package works image by image; it is timed on ``--theirs`` images, and its seconds are
+scaled up to the same number. It is left out where it is not installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+
+import numpy as np
+import torch
+
+from nasdsl.robustness.corruptions import SEVERITIES, STANDARD, corrupt
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--size", type=int, default=32)
+    parser.add_argument("--theirs", type=int, default=20)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(arguments.images, 3, 6, 6, generator=generator)
+    smooth = torch.nn.functional.interpolate(coarse, (arguments.size,) * 2, mode="bicubic")
+    images = (smooth.clamp(0, 1) * 255).to(torch.uint8).to(arguments.device)
+    theirs = load()
+    totals = [0.0, 0.0]
+    print(f"{'corruption':18} {'nasdsl s':>9} {'theirs s':>9} {'ratio':>7}")
+    for name in STANDARD:
+        ours = seconds_here(images, name)
+        totals[0] += ours
+        if theirs is None:
+            print(f"{name:18} {ours:9.3f}")
+            continue
+        other = seconds_there(theirs, images, name, arguments.theirs)
+        totals[1] += other
+        print(f"{name:18} {ours:9.3f} {other:9.2f} {other / ours:7.1f}", flush=True)
+    ratio = f" {totals[1]:9.2f} {totals[1] / totals[0]:7.1f}" if theirs is not None else ""
+    print(f"{'all':18} {totals[0]:9.3f}{ratio}")
+
+
+def load():
+    """The other package's function, where it is installed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            from imagecorruptions import corrupt as other
+        except ImportError:
+            return None
+    return other
+
+
+def seconds_here(images: torch.Tensor, name: str) -> float:
+    for severity in SEVERITIES:  # tables are made once in a process
+        corrupt(images[:2], name, severity)
+    began = time.perf_counter()
+    for severity in SEVERITIES:
+        corrupt(images, name, severity)
+    if images.is_cuda:
+        torch.cuda.synchronize()
+    return time.perf_counter() - began
+
+
+def seconds_there(theirs, images: torch.Tensor, name: str, count: int) -> float:
+    arrays = [image.permute(1, 2, 0).cpu().numpy() for image in images[:count]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for severity in SEVERITIES:  # compiled on the first call
+            theirs(arrays[0], corruption_name=name, severity=severity)
+        began = time.perf_counter()
+        for severity in SEVERITIES:
+            for array in arrays:
+                np.uint8(theirs(array, corruption_name=name, severity=severity))
+    return (time.perf_counter() - began) * len(images) / len(arrays)
+
+
+if __name__ == "__main__":
+    main()
