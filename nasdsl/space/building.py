@@ -9,7 +9,7 @@ from typing import Any
 from nasdsl.graph.network import INPUT, Node
 from nasdsl.operations.operation import TensorType
 from nasdsl.space.ranks import Missing
-from nasdsl.space.residual import Branch, Emit, Key, UseCell
+from nasdsl.space.residual import Branch, Emit, Key, UseCell, steps
 from nasdsl.space.walk import join, run
 
 KEPT = 20_000
@@ -72,14 +72,14 @@ class Builder(Recorder):
         self,
         decisions: Mapping[str, Any],
         inputs: Iterable[tuple[str, TensorType]],
-        fragments: dict[Any, Fragment],
+        fragments: dict[Any, Any],
     ):
         super().__init__(decisions)
         self.nodes = [Node(name, INPUT, {}, (), type_) for name, type_ in inputs]
         self._names = {node.id for node in self.nodes}
         self._fragments = fragments
         self._places: set[str] = set()
-        self._designs: dict[str, tuple[Any, ...]] = {}
+        self._designs: dict[tuple[str, ...], tuple[Any, ...]] = {}
 
     def emit(self, step: Emit, operands: tuple[str, ...], name: str) -> str:
         """Add an operation; a name that is taken is numbered."""
@@ -99,13 +99,24 @@ class Builder(Recorder):
         """The value of a decision."""
         return self.decisions[name]
 
+    def _cells(self, step: UseCell) -> tuple[str, ...]:
+        """The cell of a use, and the cells used inside it."""
+        key = ("cells", id(step.body))
+        found: Any = self._fragments.get(key)
+        if found is None:
+            inner = {s.cell for s in steps(step.body) if isinstance(s, UseCell)}
+            found = (step.cell, *sorted(inner - {step.cell}))
+            self._fragments[key] = found
+        return found  # type: ignore[no-any-return]
+
     def recall(self, step: UseCell, frame: tuple[str, ...], place: str) -> tuple[Key, str] | None:
         """Emit a cell as it was emitted for the same design and types before."""
-        design = self._designs.get(step.cell)
+        cells = self._cells(step)
+        design = self._designs.get(cells)
         if design is None:
-            prefix = f"{step.cell}."
-            design = tuple([(n, v) for n, v in self.decisions.items() if n.startswith(prefix)])
-            self._designs[step.cell] = design
+            prefixes = tuple([f"{cell}." for cell in cells])
+            design = tuple([(n, v) for n, v in self.decisions.items() if n.startswith(prefixes)])
+            self._designs[cells] = design
         # The body itself is in the key and so stays alive: its id cannot be another's.
         key = (id(step.body), design)
         fragment = self._fragments.get(key)

@@ -40,10 +40,16 @@ Assignment = tuple[tuple[Name, Any], ...]
 
 @dataclass(frozen=True)
 class Mistake:
-    """A diagnostic, and what had been seen of the cells where it comes about."""
+    """A mistake, and what had been seen of the cells where it comes about.
 
-    diagnostic: Diagnostic
+    Either a ``diagnostic``, or the ``use`` of a cell (its name and signature) in whose body it
+    lies. ``part`` counts the uses of a cell whose decisions are worked out together.
+    """
+
+    diagnostic: Diagnostic | None
     seen: Known = frozenset()
+    use: tuple[str, Any] | None = None
+    part: int | None = None
 
 
 Found = dict[Mistake, Assignment]
@@ -63,7 +69,7 @@ def failures(root: Step) -> list[Diagnostic]:
     places: dict[tuple[Any, ...], list[tuple[Diagnostic, Assignment]]] = {}
     for mistake, assignment in _mistakes(root).items():
         d = mistake.diagnostic
-        assert d.span is not None
+        assert d is not None and d.span is not None
         places.setdefault((d.code, d.span.start, d.span.end), []).append((d, assignment))
     return [_told(found) for found in places.values()]
 
@@ -115,13 +121,10 @@ class _Search:
 
     def whole(self) -> Found:
         """Mistakes that tied decisions allow, each with a shortest assignment."""
-        inside: Found = dict(self.found[id(self.root.body)])
-        for cell in self.cells:
-            for mistake, assignment in self.found[id(cell.joint)].items():
-                _keep(inside, mistake, _under(cell.name, assignment))
         best: Found = {}
         covered: dict[tuple[Diagnostic, Assignment], list[Mistake]] = {}
-        for mistake, assignment in inside.items():
+        for mistake, assignment in self._everywhere().items():
+            assert mistake.diagnostic is not None
             settled = self._settled(mistake.seen, assignment)
             if settled is not None:
                 _keep(best, Mistake(mistake.diagnostic), settled)
@@ -130,6 +133,28 @@ class _Search:
             if self._whatever(group):
                 _keep(best, Mistake(diagnostic), assignment)
         return best
+
+    def _everywhere(self) -> Found:
+        """Mistakes in the body and in the bodies of the cells that it uses."""
+        cells = {cell.name: cell for cell in self.cells}
+        everywhere: Found = {}
+        entered: set[Any] = set()
+        todo = list(self.found[id(self.root.body)].items())
+        for mistake, assignment in todo:
+            if mistake.use is None:
+                _keep(everywhere, mistake, assignment)
+                continue
+            cell = cells.get(mistake.use[0])
+            if cell is None or mistake.use[1] not in cell.signatures or mistake in entered:
+                continue
+            entered.add(mistake)
+            part = cell.signatures.index(mistake.use[1])
+            for inner, way in self.found[id(cell.joint)].items():
+                if inner.part == part:
+                    seen = mistake.seen | inner.seen
+                    found = replace(inner, seen=seen, part=mistake.part)
+                    todo.append((found, assignment + _under(cell.name, way)))
+        return everywhere
 
     def _settled(self, seen: Known, assignment: Assignment) -> Assignment | None:
         """An assignment with that of the cells that were seen; none if they exclude it."""
@@ -179,16 +204,19 @@ class _Search:
             return {Mistake(d, frozenset(o for o in known if o[0] != LATE)): ()}
         if not step.broken:
             return {}
+        if isinstance(step, UseCell):
+            return {Mistake(None, use=(step.cell, step.signature)): ()}
         if isinstance(step, Scope | Copy | On | Owned | Lift):
             found = self.found[id(step.step)]
             return {m: _passed(step, a) for m, a in found.items()}
         if isinstance(step, Branch):
             return _either(step, [self.found[id(o)] for o in step.options.values()])
         if isinstance(step, Joint):
-            told: Found = {}
-            for part in step.parts:
-                told.update(self.found[id(part)])
-            return told
+            return {
+                replace(m, part=at): ()
+                for at, part in enumerate(step.parts)
+                for m in self.found[id(part)]
+            }
         if isinstance(step, Then):
             after = self._after(step, self.found)
             for mistake, assignment in self.found[id(step.first)].items():
