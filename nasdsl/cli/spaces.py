@@ -13,6 +13,7 @@ from nasdsl.cli.files import STREAM, write_text
 if TYPE_CHECKING:
     from nasdsl.graph.network import Network
     from nasdsl.space import Architecture, Neighbor, Space
+    from nasdsl.space.outside import Outside
 
 
 @click.command(
@@ -142,14 +143,26 @@ edit led out of the space.
 Examples:
   nasdsl show space.nas 7712
   nasdsl show space.nas architecture.json -v
+  nasdsl show darts.nas 7 --svg cell.svg --part Normal
 """
 )
 @click.argument("file")
 @click.argument("arch")
 @click.option("--svg", metavar="OUT", help="Draw the network to this file, '-' for output.")
+@click.option("--part", metavar="NAME", help="Draw only the first use of this cell or block.")
+@click.option(
+    "--fold", "folded", multiple=True, metavar="NAME", help="Draw each use as one box. Repeatable."
+)
 @overridable
 @output.answers
-def show(file: str, arch: str, svg: str | None, overrides: dict[str, str]) -> None:
+def show(
+    file: str,
+    arch: str,
+    svg: str | None,
+    part: str | None,
+    folded: tuple[str, ...],
+    overrides: dict[str, str],
+) -> None:
     """Show one architecture: its decisions, and its network with shapes and costs.
 
     With -v every setting of every operation is printed. The drawing of --svg opens in any
@@ -158,8 +171,10 @@ def show(file: str, arch: str, svg: str | None, overrides: dict[str, str]) -> No
     out = output.current()
     architecture = load_space(file, overrides).find(arch)
     if svg is not None:
-        _draw(architecture.network, svg)
+        _draw(architecture, svg, part, folded)
         return
+    if part is not None or folded:
+        raise click.UsageError("--part and --fold say what --svg draws")
     record = architecture.to_json()
     if out.as_json:
         out.record(record)
@@ -186,10 +201,18 @@ def show(file: str, arch: str, svg: str | None, overrides: dict[str, str]) -> No
         out.line(line)
 
 
-def _draw(network: Network, target: str) -> None:
+def _draw(
+    architecture: Architecture | Outside, target: str, part: str | None, folded: tuple[str, ...]
+) -> None:
+    """Draw a network; in a part of it, an alternative that was chosen is one box."""
+    from nasdsl.graph import parts
     from nasdsl.graph.drawing import draw
 
-    text = draw(network)
+    network = architecture.network
+    if part is not None:
+        network = parts.part(network, part)
+        network = parts.fold_choices(network, architecture.decisions or {})
+    text = draw(parts.fold_places(network, folded) if folded else network)
     if target == STREAM:
         click.echo(text)
         return
