@@ -1,14 +1,23 @@
-"""Verbs about one network: ``compile`` writes it as Python, ``score`` measures it."""
+"""Verbs about one network: ``compile`` writes it into a file, ``score`` measures it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nasdsl.cli import layout, output
 from nasdsl.cli.arguments import load_space, overridable, seeded, trusting
 from nasdsl.cli.files import STREAM, write_text
+
+if TYPE_CHECKING:
+    from nasdsl.graph.network import Network
+    from nasdsl.space import Architecture
+    from nasdsl.space.outside import Outside
+
+BINARY = (".pt2", ".onnx")
+"""Endings of files that are not text."""
 
 
 @click.command(
@@ -18,6 +27,7 @@ ARCH is a rank, a key of the space, or a JSON file.
 \b
 Examples:
   nasdsl compile space.nas 7712 -o model.py
+  nasdsl compile space.nas 7712 -o model.onnx --weights best/weights.safetensors
   nasdsl compile space.nas best/architecture.json | less
 """,
 )
@@ -28,28 +38,42 @@ Examples:
     "target",
     default=STREAM,
     metavar="FILE",
-    help="Where to write; standard output if absent.",
+    help="Where to write; standard output if absent. An ending .pt2 or .onnx gives such a file.",
+)
+@click.option(
+    "--weights",
+    metavar="FILE",
+    help="Weights for a .pt2 or .onnx file, as a run saves them; fresh ones if absent.",
 )
 @trusting
 @overridable
 @output.answers
-def compile_command(file: str, arch: str, target: str, overrides: dict[str, str]) -> None:
-    """Write one architecture as a Python file that needs only torch.
+def compile_command(
+    file: str, arch: str, target: str, weights: str | None, overrides: dict[str, str]
+) -> None:
+    """Write one architecture as a Python file that needs only torch, or in a binary format.
 
-    Its build() gives the module; weights saved by a run load into it.
+    The build() of the Python file gives the module; weights saved by a run load into it. A
+    .pt2 file is for torch.export.load, an .onnx file for any ONNX runtime (it needs the extra
+    'export'); both hold the weights, compute as in evaluation and take any batch.
     """
     out = output.current()
+    ending = Path(target).suffix
+    if weights is not None and ending not in BINARY:
+        raise click.UsageError(f"--weights needs -o FILE ending in {' or '.join(BINARY)}")
     architecture = load_space(file, overrides).find(arch)
+    if ending in BINARY:
+        _write_binary(architecture.network, target, weights)
+        if out.as_json:
+            out.record(_record(architecture, target))
+        else:
+            out.remark(f"{target}: {layout.number(architecture.params)} parameters")
+        return
     from nasdsl.compiler.source import to_source
 
     source = to_source(architecture.network)
     if out.as_json:
-        record = {
-            "file": None if target == STREAM else target,
-            "fingerprint": architecture.fingerprint,
-            "params": architecture.params,
-            "macs": architecture.macs,
-        }
+        record = _record(architecture, target)
         if target == STREAM:
             record["source"] = source
         else:
@@ -60,6 +84,25 @@ def compile_command(file: str, arch: str, target: str, overrides: dict[str, str]
     else:
         write_text(target, source)
         out.remark(f"{target}: {layout.number(architecture.params)} parameters")
+
+
+def _record(architecture: Architecture | Outside, target: str) -> dict[str, Any]:
+    return {
+        "file": None if target == STREAM else target,
+        "fingerprint": architecture.fingerprint,
+        "params": architecture.params,
+        "macs": architecture.macs,
+    }
+
+
+def _write_binary(network: Network, target: str, weights: str | None) -> None:
+    from nasdsl.compiler import compile_network
+    from nasdsl.compiler.export import FORMATS, load_weights
+
+    module = compile_network(network)
+    if weights is not None:
+        load_weights(module, weights)
+    FORMATS[Path(target).suffix](module, target)
 
 
 @click.command(
