@@ -896,6 +896,9 @@ class Elaborator(Evaluator):
             finally:
                 self._running.pop()
         body = bodies[signature]
+        if not body.decides and not any(key[1] for key in body.outcomes):
+            # Nothing is decided inside, so there is nothing that its uses have to agree on.
+            return Named(label, Lift(body, known) if known else body)
         keys: dict[Key, Key] = {}
         mine = {key for c, sig, key in known if c == name and sig == signature}
         for key in body.outcomes:
