@@ -225,7 +225,7 @@ _METRICS = (
         "trained by itself, and the center. The spread is the standard deviation over the ball. "
         "With estimate=shared or estimate=inherit the neighbors are not trained but estimated, "
         "at about twice the price of the center: each value is the mean of the center's accuracy "
-        "and that of a short training from its weights.",
+        "and that of a short training.",
         "nasdsl.objectives.neighborhood_estimates:estimated",
         (
             Option("samples", "int", 0, minimum=0, doc="neighbors drawn, 0 for all"),

@@ -1,7 +1,9 @@
 """Neighbors estimated from one network of shared weights, instead of each trained by itself.
 
-``shared`` trains the neighbors' common network, from the trained center's weights, on one
-neighbor a step, each as often as any other. ``inherit`` trains every neighbor by itself for a
+``shared`` trains the neighbors' common network, from fresh weights, on one neighbor a step, each
+as often as any other. (The trained center's weights are a start that favors neighbors that
+compute much as the center does; measured, ranks of centers by the drop are no better for it.)
+``inherit`` trains every neighbor by itself for a
 few steps from the weights that it has in common with the center. Both cost about twice the
 center's own training, whatever the number of neighbors, and so three times with it.
 
@@ -80,6 +82,7 @@ def estimates(
     seed: int,
     method: Estimator = "shared",
     price: float = PRICE,
+    carried: bool = False,
 ) -> list[float | None]:
     """The estimated validation accuracy of each neighbor, in percent.
 
@@ -95,6 +98,7 @@ def estimates(
         seed: of new weights, batches, and the order of neighbors.
         method: ``shared`` or ``inherit``.
         price: steps of training by steps of the center's.
+        carried: ``shared`` begins with the center's trained weights; else with fresh ones.
 
     Raises:
         MetricError: predictions that are not finite.
@@ -105,7 +109,8 @@ def estimates(
     if not unique:
         return [None] * len(neighbors)
     near = compile_neighborhood([center, *unique.values()], seed=seed)
-    near.load_path(0, module.state_dict())
+    if carried or method == "inherit":
+        near.load_path(0, module.state_dict())
     device = next((t.device for t in module.state_dict().values()), torch.device("cpu"))
     near.to(device)
     batch = min(settings.batch, len(data.train))

@@ -89,14 +89,14 @@ def test_equal_nodes_are_one_module_and_common_work_is_done_once(space: Space) -
     places = [near.places(i) for i in range(len(near.networks))]
     shared = 0
     for index, network in enumerate(near.networks[1:], 1):
-        for id, path in places[index].items():
-            if id not in places[0]:
+        for id_, path in places[index].items():
+            if id_ not in places[0]:
                 continue
-            ours, theirs = network.by_id[id], first.by_id[id]
-            types = [[n.by_id[i].type for i in n.by_id[id].inputs] for n in (network, first)]
+            ours, theirs = network.by_id[id_], first.by_id[id_]
+            types = [[n.by_id[i].type for i in n.by_id[id_].inputs] for n in (network, first)]
             equal = (ours.op, ours.settings) == (theirs.op, theirs.settings)
-            assert (path == places[0][id]) == (equal and types[0] == types[1])
-            shared += path == places[0][id]
+            assert (path == places[0][id_]) == (equal and types[0] == types[1])
+            shared += path == places[0][id_]
     assert shared
     names = [name for name, _ in near.named_parameters()]
     assert len(names) == len(set(names)) == len({id(p) for p in near.parameters()})
