@@ -26,8 +26,10 @@ Sort = Literal["keyword", "name", "operation", "function", "setting", "option", 
 
 _SETTINGS = ("data", "train", "objective", "best", "search", "report")
 _RULES = ("any", "step", "insert", "remove", "flip")
-_SORTED = {sort: str(at) for at, sort in enumerate(("option", "value", "setting", "name",
-                                                    "operation", "function", "keyword", "file"))}  # fmt: skip
+_SORTED: tuple[Sort, ...] = (
+    "option", "value", "setting", "name", "operation", "function", "keyword", "file",
+)  # fmt: skip
+"""What a place asks for first stands first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,6 @@ class Candidate:
     text: str = ""
     insert: str | None = None
 
-    @property
-    def rank(self) -> str:
-        """Where it stands in the list: what the place asks for first."""
-        return f"{_SORTED[self.sort]} {self.label}"
-
 
 def complete(document: Document, offset: int) -> list[Candidate]:
     """The candidates at an offset, best first; the editor filters them by what is written."""
@@ -59,8 +56,8 @@ def complete(document: Document, offset: int) -> list[Candidate]:
         found = _files(document) if place.statement == "use" else []
     else:
         found = [*_candidates(document, offset, place), *_openings(document, place)]
-    unique = {(c.label, c.sort): c for c in reversed(found)}
-    return sorted(unique.values(), key=lambda c: c.rank)
+    unique = list({(c.label, c.sort): c for c in reversed(found)}.values())[::-1]
+    return sorted(unique, key=lambda c: _SORTED.index(c.sort))
 
 
 def _candidates(document: Document, offset: int, place: Place) -> Iterable[Candidate]:
@@ -141,6 +138,10 @@ def _names(document: Document, offset: int, place: Place) -> list[Candidate]:
     guessed = _guessed(document, offset, place)
     found += [Candidate(name, "name", kind) for name, kind in guessed.items()]
     if place.statement == "require":
+        sorts = ("let", "binding", "alternative", "node")
+        found += [
+            _named(document, x) for x in document.index.symbols if x.kind in sorts and _decides(x)
+        ]
         found += [
             Candidate(name, "function", "quantity", words.BUILT_IN[name])
             for name in ("params", "macs", "declared_params", "count", "edges", "nodes", "depth")

@@ -11,7 +11,6 @@ from nasdsl.editor import words
 from nasdsl.editor.document import Document
 from nasdsl.editor.symbols import Symbol
 from nasdsl.language import syntax as s
-from nasdsl.language.settings import Item
 from nasdsl.operations.table import OPERATIONS
 
 Facts = Mapping[str, Any]
@@ -29,6 +28,9 @@ def hover(document: Document, offset: int, facts: Facts | None = None) -> tuple[
         parts = [describe(document, symbol, facts) for symbol in symbols]
         shapes = _shapes(facts, span)
         return "\n\n---\n\n".join(parts) + shapes, span
+    number = next((p for p in document.expressions_at(offset) if isinstance(p, s.Number)), None)
+    if number is not None and number.written[-1].isalpha():
+        return f"`{number.written}` is {number.value:,}", number.span
     word = _word_at(document, offset)
     if word is None:
         return None
@@ -69,7 +71,7 @@ def _head(document: Document, symbol: Symbol) -> str:
     if isinstance(node, s.Alternative):
         choice = symbol.owner
         name = choice.name.text if isinstance(choice, s.Choice) else ""
-        return f"{name}: {_cut(_flat(node.span))}"
+        return f"choice {name}\n  {_cut(_flat(node.span))}"
     if isinstance(node, s.Parameter):
         of = getattr(symbol.owner, "name", "")
         return f"parameter {_flat(node.span)} of {of}"
@@ -187,7 +189,9 @@ def _setting(document: Document, span: Span) -> str | None:
                 return None
             if statement.name is not None and statement.name.span.start == span.start:
                 return words.item_text(searcher)
-            items = {o.name: Item(o.name, (o,), o.doc) for o in searcher.options}
+            return next(
+                (words.option_text(o) for o in searcher.options if o.name == span.text), None
+            )
     elif isinstance(statement, s.Objective):
         items = words.setting_items(statement.block)
         entries = [g.metric for g in statement.goals]

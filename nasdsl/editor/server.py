@@ -74,8 +74,10 @@ class Server(LanguageServer):
     @property
     def encoding(self) -> Encoding:
         """How the editor counts columns."""
-        agreed = str(getattr(self.workspace.position_encoding, "value", "utf-16"))
-        return agreed if agreed in ("utf-8", "utf-32") else "utf-16"
+        agreed = self.workspace.position_encoding
+        if agreed == lsp.PositionEncodingKind.Utf8:
+            return "utf-8"
+        return "utf-32" if agreed == lsp.PositionEncodingKind.Utf32 else "utf-16"
 
     def document(self, uri: str) -> Document:
         """The text of a place, worked out once for each state it is in."""
@@ -201,7 +203,7 @@ def _location(server: Server, uri: str, span: Span) -> lsp.Location:
     )
 
 
-def _item(document: Document, offset: int, candidate: Candidate) -> lsp.CompletionItem:
+def _item(document: Document, offset: int, number: int, candidate: Candidate) -> lsp.CompletionItem:
     start = offset - len(document.place(offset).prefix)
     where = _span(document.positions, Span(document.tree.source, start, offset))
     return lsp.CompletionItem(
@@ -211,7 +213,7 @@ def _item(document: Document, offset: int, candidate: Candidate) -> lsp.Completi
         documentation=lsp.MarkupContent(lsp.MarkupKind.Markdown, candidate.text)
         if candidate.text
         else None,
-        sort_text=candidate.rank,
+        sort_text=f"{number:04}",
         filter_text=candidate.insert or candidate.label,
         text_edit=lsp.TextEdit(where, candidate.insert or candidate.label),
     )
@@ -318,7 +320,8 @@ def build() -> Server:
     def completed(ls: Server, params: lsp.CompletionParams) -> list[lsp.CompletionItem]:
         document = ls.document(params.text_document.uri)
         offset = _offset(document, params.position)
-        return [_item(document, offset, c) for c in complete(document, offset)]
+        found = complete(document, offset)
+        return [_item(document, offset, number, c) for number, c in enumerate(found)]
 
     @server.feature(lsp.TEXT_DOCUMENT_DEFINITION)
     def defined(ls: Server, params: lsp.DefinitionParams) -> list[lsp.Location]:
