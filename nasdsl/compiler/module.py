@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -15,18 +16,24 @@ SHARED = ("network", "space")
 class _Settled:
     """An attribute that exists only after the code of a module was generated.
 
-    A data-free descriptor on the class: once the code is there, the attribute of the same name
-    on the instance, or on its own class, comes first.
+    A descriptor on the class that yields: once the code is there, the attribute of the same name
+    on the instance, or on its own class, comes first. Torch makes a class for each module, so
+    that looking at the class (as tracing again does) finds its ``only`` module too.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, only: CompiledNetwork | None = None) -> None:
         self.name = name
+        self.only = only if only is None else weakref.ref(only)
 
     def __get__(self, module: CompiledNetwork | None, owner: type) -> Any:
-        if module is None:
+        if module is not None:
+            module.settle()
+            return getattr(module, self.name)
+        alone = None if self.only is None else self.only()
+        if alone is None:
             return self
-        module.settle()
-        return getattr(module, self.name)
+        alone.settle()
+        return getattr(owner, self.name)
 
 
 class CompiledNetwork(fx.GraphModule):
@@ -67,7 +74,7 @@ class CompiledNetwork(fx.GraphModule):
             for name in ("_code", "_lineno_map", "_prologue_start"):
                 self.__dict__.pop(name, None)
             for name in ("forward", "__call__"):
-                setattr(cls, name, _Settled(name))
+                setattr(cls, name, _Settled(name, self))
             return cast(PythonCode, None)  # only torch's own setter of graphs calls it then
         for name in ("forward", "__call__"):
             if isinstance(vars(cls).get(name), _Settled):
