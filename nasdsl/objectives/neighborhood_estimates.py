@@ -1,8 +1,7 @@
 """Neighbors estimated from one network of shared weights, instead of each trained by itself.
 
 ``shared`` trains the neighbors' common network, from fresh weights, on one neighbor a step, each
-as often as any other. (The trained center's weights are a start that favors neighbors that
-compute much as the center does; measured, ranks of centers by the drop are no better for it.)
+as often as any other. (Beginning with the trained center's weights measured no better.)
 ``inherit`` trains every neighbor by itself for a
 few steps from the weights that it has in common with the center. Both cost about twice the
 center's own training, whatever the number of neighbors, and so three times with it.
