@@ -19,6 +19,6 @@ def macs(candidate: Candidate, request: MetricRequest) -> tuple[float, None]:
 def declared_params(candidate: Candidate, request: MetricRequest) -> tuple[float, None]:
     """Learned parameters of everything written, which only the space knows."""
     value = candidate.facts.get("declared_params")
-    if value is None:
+    if not isinstance(value, int | float):
         raise MetricError("a network by itself does not say what was declared")
     return float(value), None

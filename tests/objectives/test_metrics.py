@@ -34,13 +34,18 @@ def test_the_table_is_complete():
     for name, metric in METRICS.items():
         assert metric.name == name
         assert metric.definition.endswith(".")
-        if metric.cost == "neighborhood":
-            with pytest.raises(TypeError):
-                metric.load()
-        else:
-            assert callable(metric.load())
+        assert callable(metric.load())  # that of a neighborhood estimates it
         assert all(option.doc for option in metric.options)
         assert metric.split == "none" or metric.cost not in ("static", "table")
+
+
+def test_an_estimated_neighborhood_asks_for_the_center_alone():
+    scratch, shared = (
+        request("flatness.neighborhood", estimate=how) for how in ("scratch", "shared")
+    )
+    assert (scratch.cost, shared.cost) == ("neighborhood", "trained")
+    assert [r.metric for r in measured([scratch])] == ["accuracy"]
+    assert [r.metric for r in measured([shared])] == ["flatness.neighborhood"]
 
 
 def test_defaults_are_the_papers():
@@ -54,6 +59,7 @@ def test_defaults_are_the_papers():
     assert not problems
     assert dict(found.options) == {
         "samples": 6, "radius": 1, "aggregate": "mean", "q": 0.25, "center": True, "weight": 1.0,
+        "estimate": "scratch",
     }  # fmt: skip
     assert found.written == "flatness.neighborhood(samples=6)"
     assert found["samples"] == 6
