@@ -6,6 +6,7 @@ the place at which it is written.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, ClassVar, dataclass_transform
@@ -25,7 +26,7 @@ class Record:
     _defaults: ClassVar[dict[str, Any]] = {}
 
     def __init_subclass__(cls) -> None:
-        own = [n for n in cls.__dict__.get("__annotations__", {}) if not n.startswith("_")]
+        own = [n for n in inspect.get_annotations(cls) if not n.startswith("_")]
         cls._fields = (*cls._fields, *own)
         defaults = {n: cls.__dict__[n] for n in own if n in cls.__dict__}
         cls._defaults = {**cls._defaults, **defaults}
