@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nasdsl.diagnostics import Diagnostic, Note
+from nasdsl.diagnostics import Note
 from nasdsl.language import syntax as s
 from nasdsl.operations.operation import TensorType
 from nasdsl.space.program import COMBINING
 from nasdsl.space.residual import (
-    Fail,
     Key,
     Known,
     On,
@@ -251,9 +250,15 @@ class _Body:
 
     def _last_uses(self) -> dict[TensorName, int]:
         last: dict[TensorName, int] = {}
+        bodies = [e.body for e in (*self.equations, *self.outputs)]
+        if self.inputs and any(
+            isinstance(part, s.Argument) and part.clauses for b in bodies for part in b.walk()
+        ):
+            # A sum over nothing is zeros of the first input's type.
+            last[self.inputs[0]] = len(self.order)
         for position, equation in enumerate(self.order):
             for name in self.reads[equation.name]:
-                last[name] = position
+                last[name] = max(position, last.get(name, -1))
         for output in self.outputs:
             for name in self._reads(output.body, output.scope):
                 last[name] = len(self.order)
@@ -375,11 +380,7 @@ class _Body:
         def finish(items: list[Item], k: Known) -> Step:
             def combined(indices: tuple[int, ...], frame: Types, kk: Known) -> Step:
                 if not indices:
-                    return (
-                        self.elaborator.zero(self.types[0], types, kk, at)
-                        if frame
-                        else self._nothing(at, kk)
-                    )
+                    return self._nothing(live, kk, at)
                 chosen = tuple(frame[i] for i in indices)
                 return self.elaborator.emit(op, {}, chosen, kk, at, label, indices)
 
@@ -388,8 +389,10 @@ class _Body:
         made = self.elaborator.expand(arguments, scope, known, finish)
         return self.elaborator.gathered(at, made)
 
-    def _nothing(self, at: s.Expr, known: Known) -> Step:
-        return Fail(Diagnostic("NAS220", "the sum of nothing has no shape here", at.span), known)
+    def _nothing(self, live: tuple[TensorName, ...], known: Known, at: s.Expr) -> Step:
+        if not self.inputs:
+            raise EvaluationError("NAS220", "the sum of nothing has no shape here", at.span)
+        return self.elaborator.zero(self.types[0], (live.index(self.inputs[0]),), known, at)
 
     def _applied(
         self, call: s.Call, scope: Scope, live: tuple[TensorName, ...], types: Types, known: Known

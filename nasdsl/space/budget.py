@@ -183,7 +183,10 @@ class Budget:
         """The cost of what is not decided in a cell, over all its uses."""
         raw = 0
         for part, k, n in zip(step.parts, key, times, strict=True):
-            raw += n * self._fold.fixed(part, k)[0]
+            cost, inside = self._fold.fixed(part, k)
+            if inside:
+                raise Unsupported  # a cell inside a cell
+            raw += n * cost[0]
         return raw
 
     def joint_cost(self, step: Joint, key: Key, times: tuple[int, ...]) -> int:

@@ -7,7 +7,7 @@ of a live network are, where neither zeros nor unused parts can occur (:func:`is
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from nasdsl.space.residual import (
@@ -20,13 +20,15 @@ from nasdsl.space.residual import (
     Lift,
     On,
     Owned,
+    Ret,
     Scope,
     Step,
     Then,
     UseCell,
     Whole,
+    below,
+    bottom_up,
     steps,
-    uses,
 )
 
 T = TypeVar("T")
@@ -126,6 +128,7 @@ class Fold(Generic[T]):
         self.emit = emit
         self.option = option
         self._memo: dict[int, dict[tuple[Key, Uses], T]] = {}
+        self._joints: dict[Any, dict[tuple[Key, Uses], T]] = {}
 
     def whole(self, step: Step) -> T:
         """The value of a whole space."""
@@ -144,37 +147,51 @@ class Fold(Generic[T]):
         return self.whole(step.step)
 
     def _whole(self, step: Whole) -> T:
-        total: T | None = None
-        for (key, times), value in self.fold(step.body).items():
-            for cell in (*step.first, *step.last):
-                if not uses(key[1], cell.name):
+        ways = self.fold(step.body)
+        for cell in _outermost_first((*step.first, *step.last)):
+            after: dict[tuple[Key, Uses], T] = {}
+            for (key, used), value in ways.items():
+                if not cell.applies(key[1]):
+                    self._add(after, (key, used), value)
                     continue
-                found = self._cell(cell, key, times)
-                value = self.algebra.both(value, found)
+                for more, found in self._cell(cell, key, used).items():
+                    self._add(after, (key, _added(used, more)), self.algebra.both(value, found))
+            ways = after
+        total: T | None = None
+        for value in ways.values():
             total = value if total is None else self.algebra.either(total, value)
         assert total is not None
         return total
 
-    def _cell(self, cell: CellDecisions, key: Key, used: Uses) -> T:
+    def _add(self, out: dict[Any, T], at: Any, value: T) -> None:
+        out[at] = self.algebra.either(out[at], value) if at in out else value
+
+    def _cell(self, cell: CellDecisions, key: Key, used: Uses) -> dict[Uses, T]:
+        """The value of a cell's decisions, by the uses of further cells inside."""
         times = {sig: n for (name, sig), n in used if name == cell.name}
         weights = tuple(times.get(sig, 0) for sig in cell.signatures)
-        joint = self._joint(cell.joint, weights, {})
-        total: T | None = None
-        for outcome, value in joint.items():
+        known = (id(cell.joint), weights)
+        joint = self._joints.get(known)
+        if joint is None:
+            memo: dict[int, dict[tuple[Key, Uses], T]] = {}
+            for step in bottom_up(cell.joint, _deciding):
+                memo[id(step)] = self._joined(step, weights, memo)
+            joint = self._joints[known] = memo[id(cell.joint)]
+        out: dict[Uses, T] = {}
+        for (outcome, more), value in joint.items():
             if cell.agrees(outcome, key[1]):
-                total = value if total is None else self.algebra.either(total, value)
-        assert total is not None
-        return total
+                self._add(out, more, value)
+        return out
 
     # ---- steps
 
     def fold(self, step: Step) -> dict[tuple[Key, Uses], T]:
         """The value for each outcome and each number of uses of cells."""
-        found = self._memo.get(id(step))
-        if found is None:
-            found = self._fold(step)
-            self._memo[id(step)] = found
-        return found
+        if id(step) not in self._memo:
+            for inner in bottom_up(step, _walked):
+                if id(inner) not in self._memo:
+                    self._memo[id(inner)] = self._fold(inner)
+        return self._memo[id(step)]
 
     def _fold(self, step: Step) -> dict[tuple[Key, Uses], T]:
         if isinstance(step, Emit):
@@ -193,76 +210,101 @@ class Fold(Generic[T]):
                     if self.option is not None:
                         one = self.algebra.one(self.option(step, value))
                         found = self.algebra.both(one, found)
-                    out[at] = self.algebra.either(out[at], found) if at in out else found
+                    self._add(out, at, found)
             return out
         if isinstance(step, Then):
             for (key, used), before in self.fold(step.first).items():
                 for (end, more), after in self.fold(step.rest[key]).items():
                     at = (end, _added(used, more))
-                    found = self.algebra.both(before, after)
-                    out[at] = self.algebra.either(out[at], found) if at in out else found
+                    self._add(out, at, self.algebra.both(before, after))
             return out
         return {(k, NO_USES): self.algebra.one(self.zero) for k in step.outcomes}
 
     # ---- cells
 
-    def _joint(
-        self, step: Step, weights: tuple[int, ...], memo: dict[int, dict[Key, T]]
-    ) -> dict[Key, T]:
-        found = memo.get(id(step))
-        if found is None:
-            found = self._joined(step, weights, memo)
-            memo[id(step)] = found
-        return found
-
     def _joined(
-        self, step: Step, weights: tuple[int, ...], memo: dict[int, dict[Key, T]]
-    ) -> dict[Key, T]:
-        out: dict[Key, T] = {}
+        self, step: Step, weights: tuple[int, ...], memo: dict[int, dict[tuple[Key, Uses], T]]
+    ) -> dict[tuple[Key, Uses], T]:
+        out: dict[tuple[Key, Uses], T] = {}
         if isinstance(step, Joint):
             for outcome in step.outcomes:
-                cost = list(self.zero)
+                cost, inside = list(self.zero), NO_USES
                 for part, key, times in zip(step.parts, outcome, weights, strict=True):
-                    for i, c in enumerate(self.fixed(part, key)):
+                    spent, used = self.fixed(part, key)
+                    for i, c in enumerate(spent):
                         cost[i] += c * times
-                out[outcome] = self.algebra.one(tuple(cost))
+                    inside = _added(inside, frozenset({(u, n * times) for u, n in used if times}))
+                out[outcome, inside] = self.algebra.one(tuple(cost))
             return out
         if isinstance(step, On | Scope | Copy | Owned):
-            return self._joint(step.step, weights, memo)
+            return memo[id(step.step)]
         if isinstance(step, Lift):
-            return {step.lifted(k): v for k, v in self._joint(step.step, weights, memo).items()}
+            return {(step.lifted(k), u): v for (k, u), v in memo[id(step.step)].items()}
         if isinstance(step, Branch):
             for value, option in step.options.items():
-                for key, found in self._joint(option, weights, memo).items():
+                for at, found in memo[id(option)].items():
                     if self.option is not None:
                         one = self.algebra.one(self.option(step, value))
                         found = self.algebra.both(one, found)
-                    out[key] = self.algebra.either(out[key], found) if key in out else found
+                    self._add(out, at, found)
             return out
         assert isinstance(step, Then)
-        for key, before in self._joint(step.first, weights, memo).items():
-            for end, after in self._joint(step.rest[key], weights, memo).items():
-                found = self.algebra.both(before, after)
-                out[end] = self.algebra.either(out[end], found) if end in out else found
+        for (key, used), before in memo[id(step.first)].items():
+            for (end, more), after in memo[id(step.rest[key])].items():
+                self._add(out, (end, _added(used, more)), self.algebra.both(before, after))
         return out
 
-    def fixed(self, step: Step, key: Key) -> Cost:
-        """The cost of a step in which nothing is decided and whose outcome is known."""
-        if isinstance(step, Emit):
-            return self.emit(step)
-        if isinstance(step, On | Scope | Copy | Owned):
-            return self.fixed(step.step, key)
-        if isinstance(step, Lift):
-            return self.fixed(
-                step.step, next(k for k in step.step.outcomes if step.lifted(k) == key)
-            )
-        if isinstance(step, Then):
-            for inner in step.first.outcomes:
-                if key in step.rest[inner].outcomes:
-                    first = self.fixed(step.first, inner)
-                    rest = self.fixed(step.rest[inner], key)
-                    return tuple([a + b for a, b in zip(first, rest, strict=True)])
-        return self.zero
+    def fixed(self, step: Step, key: Key) -> tuple[Cost, Uses]:
+        """The cost of a step in which nothing is decided and whose outcome is known.
+
+        With it the uses of cells inside, whose cost is not in it.
+        """
+        cost, used = self.zero, NO_USES
+        while True:
+            if isinstance(step, On | Scope | Copy | Owned):
+                step = step.step
+            elif isinstance(step, Lift):
+                lifted = step
+                key = next(k for k in lifted.step.outcomes if lifted.lifted(k) == key)
+                step = lifted.step
+            elif isinstance(step, Then):
+                ahead = step
+                inner = next(k for k in ahead.first.outcomes if key in ahead.rest[k].outcomes)
+                first, inside = self.fixed(ahead.first, inner)
+                cost = tuple([a + b for a, b in zip(cost, first, strict=True)])
+                used = _added(used, inside)
+                step = ahead.rest[inner]
+            elif isinstance(step, Emit):
+                return tuple([a + b for a, b in zip(cost, self.emit(step), strict=True)]), used
+            elif isinstance(step, UseCell):
+                return cost, _added(used, frozenset({((step.cell, step.signature), 1)}))
+            else:
+                return cost, used
+
+
+def _walked(step: Step) -> list[Step]:
+    """The steps inside one, those of cells apart."""
+    return [] if isinstance(step, UseCell) else below(step)
+
+
+def _deciding(step: Step) -> list[Step]:
+    """The steps inside one in which something is decided."""
+    return [] if isinstance(step, Joint) else below(step)
+
+
+def _outermost_first(cells: Sequence[CellDecisions]) -> list[CellDecisions]:
+    """Cells before those that they use."""
+    inside = {
+        id(cell): {step.cell for step in steps(cell.joint) if isinstance(step, UseCell)}
+        for cell in cells
+    }
+    order: list[CellDecisions] = []
+    left = list(cells)
+    while left:
+        ready = [c for c in left if not any(c.name in inside[id(o)] for o in left if o is not c)]
+        order += ready
+        left = [c for c in left if c not in ready]
+    return order
 
 
 def _added(a: Uses, b: Uses) -> Uses:
@@ -277,11 +319,59 @@ def _added(a: Uses, b: Uses) -> Uses:
     return frozenset(counter.items())
 
 
-def is_additive(root: Step, unused: bool = False) -> bool:
-    """Whether live costs are sums of what is written: no zeros, nothing dropped."""
-    if unused:
+def is_additive(root: Step, inputs: int = 1) -> bool:
+    """Whether live costs are sums of what is written: no zeros, and nothing ever dropped.
+
+    ``inputs``: how many the network has.
+    """
+    if any(isinstance(step, Emit) and step.op in ("zero", "first") for step in steps(root)):
         return False
-    return not any(isinstance(step, Emit) and step.op in ("zero", "first") for step in steps(root))
+    return all(_all_read(step.body, inputs) for step in steps(root) if isinstance(step, Whole))
+
+
+def _all_read(body: Step, inputs: int) -> bool:
+    """Whether every tensor that is worked out is read later, whatever is decided.
+
+    Followed are the places of a step's frame that it reads in every architecture, for each
+    step and the number of tensors in its frame.
+    """
+    always: dict[tuple[int, int], frozenset[int]] = {}
+    todo: list[tuple[Step, int, bool]] = [(body, inputs, False)]
+    while todo:
+        step, frame, ready = todo.pop()
+        at = (id(step), frame)
+        if at in always:
+            continue
+        parts = _framed(step, frame)
+        if not ready:
+            todo.append((step, frame, True))
+            todo += [(part, n, False) for part, n in parts if (id(part), n) not in always]
+            continue
+        found = [always[id(part), n] for part, n in parts]
+        if isinstance(step, Ret):
+            always[at] = frozenset({step.index})
+        elif isinstance(step, Emit):
+            always[at] = frozenset(step.inputs)
+        elif isinstance(step, On):
+            always[at] = frozenset(step.indices[i] for i in found[0])
+        elif isinstance(step, Then):
+            rest = found[1].intersection(*found[2:])
+            if (frame if step.keep else 0) not in rest:
+                return False
+            always[at] = found[0] | ({i for i in rest if i < frame} if step.keep else frozenset())
+        else:
+            always[at] = found[0].intersection(*found[1:]) if found else frozenset()
+    return True
+
+
+def _framed(step: Step, frame: int) -> list[tuple[Step, int]]:
+    """The steps inside one, each with the number of tensors in its frame."""
+    if isinstance(step, On):
+        return [(step.step, len(step.indices))]
+    if isinstance(step, Then):
+        after = frame + 1 if step.keep else 1
+        return [(step.first, frame), *((r, after) for r in step.rest.values())]
+    return [(part, frame) for part in below(step)]
 
 
 def sizes(step: Emit) -> Cost:

@@ -275,7 +275,8 @@ class Elaborator(Evaluator):
                 "NAS107", "write the module first, then how many copies: e * n", e.right.span
             )
         if not self.is_module(e.left, scope):
-            raise EvaluationError("NAS107", "expected a module here, found a number", e.left.span)
+            what = kind_of(self.value(e.left, scope))
+            raise EvaluationError("NAS107", f"expected a module here, found {what}", e.left.span)
         count = whole(self.value(e.right, scope), e.right.span, "the number of copies")
         if count < 0:
             raise EvaluationError(
@@ -520,23 +521,22 @@ class Elaborator(Evaluator):
                 ),
             )
         options: dict[str, Step] = {}
-        zeros = {}
-        for key in made.outcomes:
-            zeros[key[0]] = self.zero(key[0], types, known, expr)
-        if len(zeros) != 1:
+        ends = {key[0] for key in made.outcomes}
+        if len(ends - {POISON}) > 1:
             raise EvaluationError(
                 "NAS227", "'optional' needs a module with one output type to switch off", expr.span
             )
-        options["off"] = next(iter(zeros.values()))
+        end = next(iter(ends - {POISON}), POISON)
+        options["off"] = self.zero(end, (0,), known, expr)
         options["on"] = Named("on", made)
         return Named(label, Branch("", "optional", "optional", options, expr.span))
 
-    def zero(self, type_: TensorType, types: Types, known: Known, at: s.Expr) -> Step:
-        """Zeros of a type, whatever comes in."""
+    def zero(self, type_: TensorType, inputs: tuple[int, ...], known: Known, at: s.Expr) -> Step:
+        """Zeros of a type, whatever comes in; an input tells the size of the batch."""
         return Emit(
             "zero",
             {},
-            (0,),
+            inputs,
             (type_, known),
             self.operations["zero"].cost({}, (), type_),
             "zero",
@@ -898,7 +898,7 @@ class Elaborator(Evaluator):
         body = bodies[signature]
         if not body.decides and not any(key[1] for key in body.outcomes):
             # Nothing is decided inside, so there is nothing that its uses have to agree on.
-            return Named(label, Lift(body, known) if known else body)
+            return self._scoped(label, Lift(body, known) if known else body)
         keys: dict[Key, Key] = {}
         mine = {key for c, sig, key in known if c == name and sig == signature}
         for key in body.outcomes:

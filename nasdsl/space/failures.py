@@ -7,13 +7,14 @@ need two uses to differ is none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from nasdsl.diagnostics import Diagnostic, Note
 from nasdsl.space.late import LATE
 from nasdsl.space.residual import (
+    POISON,
     Branch,
     CellDecisions,
     Copy,
@@ -136,7 +137,6 @@ class _Search:
 
     def _everywhere(self) -> Found:
         """Mistakes in the body and in the bodies of the cells that it uses."""
-        cells = {cell.name: cell for cell in self.cells}
         everywhere: Found = {}
         entered: set[Any] = set()
         todo = list(self.found[id(self.root.body)].items())
@@ -144,26 +144,41 @@ class _Search:
             if mistake.use is None:
                 _keep(everywhere, mistake, assignment)
                 continue
-            cell = cells.get(mistake.use[0])
-            if cell is None or mistake.use[1] not in cell.signatures or mistake in entered:
+            if mistake in entered:
                 continue
             entered.add(mistake)
-            part = cell.signatures.index(mistake.use[1])
-            for inner, way in self.found[id(cell.joint)].items():
-                if inner.part == part:
-                    seen = mistake.seen | inner.seen
-                    found = replace(inner, seen=seen, part=mistake.part)
-                    todo.append((found, assignment + _under(cell.name, way)))
+            name, signature = mistake.use
+            for cell in self._deciding(name, {signature}):
+                part = cell.signatures.index(signature)
+                for inner, way in self.found[id(cell.joint)].items():
+                    if inner.part == part:
+                        seen = mistake.seen | inner.seen
+                        found = replace(inner, seen=seen, part=mistake.part)
+                        todo.append((found, assignment + _under(cell.name, way)))
         return everywhere
+
+    def _deciding(self, name: str, signatures: Collection[Any]) -> list[CellDecisions]:
+        """The decisions that a cell may have in architectures that use it so.
+
+        An architecture that goes wrong is not followed to its end, so those that are tell how
+        a cell is used; what only goes wrong is asked where nothing else is there.
+        """
+        cells = [
+            c for c in self.cells if c.name == name and all(s in c.signatures for s in signatures)
+        ]
+        ends = [key for key in self.root.body.outcomes if key[0] != POISON]
+        whole = [c for c in cells if any(c.applies(key[1]) for key in ends)]
+        return whole or cells
 
     def _settled(self, seen: Known, assignment: Assignment) -> Assignment | None:
         """An assignment with that of the cells that were seen; none if they exclude it."""
-        for cell in self.cells:
-            if any(o[0] == cell.name for o in seen):
-                ways = [a for _, a in self._agreeing(cell, seen)]
-                if not ways:
-                    return None
-                assignment += _under(cell.name, min(ways, key=len))
+        for name in sorted({o[0] for o in seen}):
+            cells = self._deciding(name, {o[1] for o in seen if o[0] == name})
+            ways = [a for cell in cells for _, a in self._agreeing(cell, seen)]
+            if cells and not ways:
+                return None
+            if cells:
+                assignment += _under(name, min(ways, key=len))
         return assignment
 
     def _agreeing(self, cell: CellDecisions, seen: Known) -> Iterable[tuple[Key, Assignment]]:

@@ -58,7 +58,7 @@ def feasible(space: Space) -> Feasible:
         return Feasible(space.size)
     bounds = (0, space.size)
     tests = simple_tests(space)
-    if tests is not None and is_additive(space.step):
+    if tests is not None and is_additive(space.step, len(space.inputs)):
         used = sorted({test.which for test in tests})
         fold = Fold(Distribution(DISTINCT), len(used), lambda e: tuple([sizes(e)[i] for i in used]))
         try:
@@ -80,7 +80,7 @@ def feasible(space: Space) -> Feasible:
         except DiagnosticError:
             return Feasible(None, "a condition cannot be worked out", 0, space.size)
     reason = f"more than {ENUMERATED:,} architectures would have to be built"
-    if tests is not None and is_additive(space.step):
+    if tests is not None and is_additive(space.step, len(space.inputs)):
         reason = f"there are more than {DISTINCT:,} different costs"
     return Feasible(None, reason, *bounds)
 
@@ -191,14 +191,16 @@ class Bounds:
 def cost_bounds(space: Space) -> tuple[Bounds, Bounds]:
     """Parameters and multiply-accumulates over the whole declared space.
 
-    Exact where costs are additive, and in small spaces; else the upper bound holds for every
-    architecture and the lower bound is that of everything written.
+    Exact where costs are additive, and in small spaces; else bounds that hold for every
+    architecture: the greatest of everything written, and nothing.
     """
-    additive = is_additive(space.step)
+    additive = is_additive(space.step, len(space.inputs))
     if not additive and space.size <= ENUMERATED:
         params = [(a.params, a.macs) for a in space]
         return tuple(
             Bounds(min(p[i] for p in params), max(p[i] for p in params), True) for i in (0, 1)
         )  # type: ignore[return-value]
     low, high = Fold(Extremes(), 2, sizes).whole(space.step)
-    return Bounds(low[0], high[0], additive), Bounds(low[1], high[1], additive)
+    if not additive:
+        return Bounds(0, high[0], False), Bounds(0, high[1], False)
+    return Bounds(low[0], high[0], True), Bounds(low[1], high[1], True)

@@ -26,7 +26,6 @@ from nasdsl.space.residual import (
     Then,
     UseCell,
     Whole,
-    uses,
 )
 from nasdsl.space.walk import join, named
 
@@ -331,7 +330,7 @@ def _last(whole: Whole, final: Key) -> list[tuple[Any, dict[Key, int]]]:
     found: list[tuple[Any, dict[Key, int]]] = []
     after = 1
     for cell in reversed(whole.last):
-        if uses(final[1], cell.name):
+        if cell.applies(final[1]):
             agreeing = whole.agreeing(cell, final)
             found.append((cell, dict.fromkeys(agreeing, after)))
             after *= cell.joint.total(agreeing)

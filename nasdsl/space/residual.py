@@ -303,11 +303,21 @@ class Joint(Step):
 
 @dataclass(frozen=True)
 class CellDecisions:
-    """The decisions of one cell, with what they come to at each of its uses."""
+    """The decisions of one cell, with what they come to at each of its uses.
+
+    With ``only``, they are those of the architectures that use the cell with exactly these
+    signatures; a cell whose uses allow different values has several of them.
+    """
 
     name: str
     signatures: tuple[Any, ...]
     joint: Step
+    only: frozenset[Any] | None = None
+
+    def applies(self, known: Known) -> bool:
+        """Whether an architecture of which this is known uses the cell so."""
+        seen = {sig for c, sig, _ in known if c == self.name}
+        return bool(seen) if self.only is None else seen == self.only
 
     def agrees(self, key: tuple[Key, ...], known: Known) -> bool:
         """Whether an outcome of the joint step is the one that was observed."""
@@ -326,8 +336,13 @@ class Whole(Step):
 
     def __init__(self, body: Step, cells: Sequence[CellDecisions]):
         self.body = body
-        final = list(body.outcomes)
-        self.first = tuple(c for c in cells if all(uses(k[1], c.name) for k in final))
+        # Uses of a cell are decided together, so not all outcomes of the body come about.
+        final = [
+            key
+            for key in body.outcomes
+            if key[0] != POISON and all(self.agreeing(c, key) for c in cells if c.applies(key[1]))
+        ]
+        self.first = tuple(c for c in cells if all(c.applies(k[1]) for k in final))
         self.last = tuple(c for c in cells if c not in self.first)
         self.decides = True
         self.broken = body.broken
@@ -354,7 +369,7 @@ class Whole(Step):
         """Ways to decide the last cells after an outcome of the body."""
         ways = 1
         for cell in self.last:
-            if uses(key[1], cell.name):
+            if cell.applies(key[1]):
                 ways *= cell.joint.total(self.agreeing(cell, key))
         return ways
 
@@ -362,11 +377,6 @@ class Whole(Step):
     def agreeing(cell: CellDecisions, key: Key) -> dict[Key, int]:
         """The outcomes of a cell's decisions that agree with what was observed."""
         return {k: 1 for k in cell.joint.outcomes if cell.agrees(k, key[1])}
-
-
-def uses(known: Known, cell: str) -> bool:
-    """Whether a use of a cell was observed."""
-    return any(c == cell for c, _, _ in known)
 
 
 # ---- whole-graph walks
@@ -415,6 +425,8 @@ def below(step: Step) -> list[Step]:
         return [step.step]
     if isinstance(step, UseCell):
         return [step.body]
+    if isinstance(step, Joint):
+        return list(step.parts)
     if isinstance(step, Whole):
         return [step.body, *(c.joint for c in (*step.first, *step.last))]
     return []

@@ -49,6 +49,7 @@ class _Resolver:
             self._template(template)
         if p.network is not None:
             self._body(p.network.body, p.network.where, set())
+            self._whole_space(p.network)
         for require in p.requires:
             self._expr(require.condition, self._decision_names(), tensors=frozenset())
         for port in (*p.input_ports, *p.output_ports):
@@ -251,6 +252,21 @@ class _Resolver:
                 for a in back:
                     self.program.bad |= {id(r) for r in a.body.walk() if isinstance(r, s.Ref)}
 
+    def _whole_space(self, network: s.NetworkBody) -> None:
+        """What the network declares is of the whole space, as a ``let`` at the top is."""
+        inside = (
+            [let.binding for let in network.body.lets] if isinstance(network.body, s.Graph) else []
+        )
+        for binding in (*network.where, *inside):
+            let = self.program.lets.get(binding.name.text)
+            if let is not None:
+                self._problem(
+                    "NAS102",
+                    f"'{binding.name}' is declared twice for the whole space",
+                    binding.name.span,
+                    Note("the first declaration stands here", let.name.span),
+                )
+
     def _parameters_used(self, template: Template, names: set[str]) -> None:
         if isinstance(template, s.OperationDeclaration):
             return
@@ -276,8 +292,16 @@ class _Resolver:
         inner = set(names)
         for binding in bindings:
             self._binding(binding, inner)
+            self._fresh(binding.name, inner)
             inner.add(binding.name.text)
         return inner
+
+    def _fresh(self, name: s.Ident, names: set[str], what: str = "") -> None:
+        """A name declared inside a declaration must not stand there already."""
+        if name.text in names:
+            self._problem(
+                "NAS102", f"'{name}' is already a name in this declaration{what}", name.span
+            )
 
     def _binding(
         self, binding: s.Binding, names: set[str], parameters: tuple[s.Parameter, ...] | None = None
@@ -293,9 +317,12 @@ class _Resolver:
         if isinstance(body, s.Expr):
             self._expr(body, inner, frozenset())
             return
-        for let in body.lets:
-            self._binding(let.binding, inner)
-            inner.add(let.name.text)
+        inner = self._wheres([let.binding for let in body.lets], inner)
+        places = {part.name.text: part for part in (*body.inputs, *body.nodes)}
+        for name, part in places.items():
+            self._fresh(part.name, inner)
+            if isinstance(self.program.templates.get(name), s.Cell):
+                self._problem("NAS102", f"'{name}' is already the name of a cell", part.name.span)
         tensors = frozenset(
             {port.name.text for port in body.inputs} | {node.name.text for node in body.nodes}
         )
@@ -411,6 +438,18 @@ class _Resolver:
         if template is not None:
             required = [q.name.text for q in template.parameters if q.default is None]
             known = [q.name.text for q in template.parameters]
+            if tensors and any(_names(a.value) & tensors for a in call.arguments):
+                if required:
+                    given = ", ".join(required)
+                    self._problem(
+                        "NAS103",
+                        f"'{name}' is applied to a tensor without its parameters; "
+                        f"write {name}({given})(…)",
+                        call.span,
+                        *self._declared(name),
+                    )
+                    self.program.bad.add(id(call))
+                return
         elif let is not None and let.parameters is not None:
             required = [q.name.text for q in let.parameters if q.default is None]
             known = [q.name.text for q in let.parameters]

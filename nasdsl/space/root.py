@@ -10,12 +10,13 @@ from nasdsl.diagnostics import Diagnostic, Note, order
 from nasdsl.language import syntax as s
 from nasdsl.operations.operation import Operation, TensorType
 from nasdsl.space.bodies import graph_body
-from nasdsl.space.cells import Mismatch, together
+from nasdsl.space.cells import Mismatch, apart, decisions
 from nasdsl.space.elaborate import Elaborator, TooLarge
 from nasdsl.space.failures import failures
 from nasdsl.space.program import Program
 from nasdsl.space.residual import (
     POISON,
+    CellDecisions,
     Fail,
     Known,
     Ret,
@@ -192,15 +193,19 @@ class _Root:
         return Then(made, rest, keep=False)
 
     def _whole(self, body: Step) -> Step:
-        cells = []
+        cells: list[CellDecisions] = []
         for name, bodies in self.elaborator.observed.items():
-            met = {sig for key in body.outcomes for cell, sig, _ in key[1] if cell == name}
+            sets = _used(name, body)
+            met = frozenset().union(*sets)
             mine = {sig: step for sig, step in bodies.items() if sig in met}
             if not mine:
                 continue
             try:
-                cells.append(together(name, mine))
+                cells += decisions(name, mine, sets)
             except Mismatch:
+                if any(step.broken for step in mine.values()):
+                    cells += apart(name, mine)
+                    continue
                 cell = self.program.templates[name]
                 return self._broken(
                     Diagnostic(
@@ -214,6 +219,21 @@ class _Root:
         declared = list(self.program.templates)
         cells.sort(key=lambda c: declared.index(c.name))
         return Whole(body, cells)
+
+
+def _used(cell: str, body: Step) -> list[frozenset[Any]]:
+    """The sets of signatures with which single architectures use a cell.
+
+    An architecture that goes wrong is not followed to its end, so what it shows counts only
+    where no other uses the cell so.
+    """
+    whole: dict[frozenset[Any], None] = {}
+    broken: dict[frozenset[Any], None] = {}
+    for type_, known in body.outcomes:
+        used = frozenset(sig for c, sig, _ in known if c == cell)
+        if used:
+            (broken if type_ == POISON else whole)[used] = None
+    return [*whole, *(b for b in broken if not any(b <= w for w in whole))]
 
 
 def located(diagnostic: Diagnostic, assignment: str) -> Diagnostic:
