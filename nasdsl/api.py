@@ -149,7 +149,7 @@ def read_source(path_or_text: str | Path) -> Source:
         before = data[: error.start].decode("utf-8")
         source = Source(str(path), before + data[error.start :].decode("utf-8", "replace"))
         place = Span(source, len(before), len(before) + 1)
-        raise problem("NAS002", "the text is not UTF-8 here", place) from None
+        raise problem("NAS013", "the text is not UTF-8 here", place) from None
     return Source(str(path), text.removeprefix("\ufeff"))
 
 

@@ -36,7 +36,7 @@ def init(file: str, force: bool) -> None:
         click.echo(text, nl=False)
         return
     if Path(file).exists() and not force:
-        raise problem("NAS904", f"'{file}' is there already; --force writes over it")
+        raise problem("NAS907", f"'{file}' is there already; --force writes over it")
     name = re.sub(r"\W", "_", Path(file).stem, flags=re.ASCII)
     named = re.sub(r"^_*(?=\d)", "space_", name) or "my_space"
     write_text(file, text.replace("space my_space", f"space {named}", 1).replace("FILE", file))

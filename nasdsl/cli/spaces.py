@@ -375,10 +375,10 @@ def path(file: str, start: str, end: str, overrides: dict[str, str]) -> None:
     space = load_space(file, overrides)
     a, b = space.find(start), space.find(end)
     if not isinstance(a, Architecture) or not isinstance(b, Architecture):
-        raise problem("NAS608", "a path leads from and to architectures of the space")
+        raise problem("NAS348", "a path leads from and to architectures of the space")
     found = shortest_path(Neighborhood(space), a, b)
     if found is None:
-        raise problem("NAS608", f"no edits lead from #{a.rank} to #{b.rank}")
+        raise problem("NAS349", f"no edits lead from #{a.rank} to #{b.rank}")
     if out.as_json:
         for neighbor in found:
             out.record(neighbor.to_json())

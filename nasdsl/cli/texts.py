@@ -116,7 +116,7 @@ def _source(file: str) -> Source:
     try:
         return Source("<stdin>", sys.stdin.buffer.read().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise problem("NAS002", f"standard input is not UTF-8: {error.reason}") from None
+        raise problem("NAS013", f"standard input is not UTF-8: {error.reason}") from None
 
 
 def _difference(name: str, before: str, after: str) -> list[str]:

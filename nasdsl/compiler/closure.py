@@ -78,7 +78,7 @@ class _Closure:
 
 
 def _unwritable(name: str, why: str) -> DiagnosticError:
-    return problem("NAS806", f"'{name}' cannot be written into a model file: {why}")
+    return problem("NAS820", f"'{name}' cannot be written into a model file: {why}")
 
 
 def _package(module: str) -> str:

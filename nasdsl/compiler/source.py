@@ -134,7 +134,7 @@ def _written(recipe: Module | Foreign) -> Module:
         torch.default_generator.set_state(state)
     if not isinstance(made, Module) or not isinstance(made.cls, type):
         raise problem(
-            "NAS805",
+            "NAS820",
             f"operation '{recipe.node.op}' cannot be written into a model file, because its code "
             "does not give nasdsl.compiler.Module(class, arguments)",
             recipe.node.span,

@@ -324,7 +324,7 @@ def compile_rules(program: Program) -> tuple[tuple[EditRule, ...], list[Diagnost
             if not 1 <= radius <= 10:
                 problems.append(
                     Diagnostic(
-                        "NAS603", f"the radius is 1 to 10, found {radius}", declared.radius.span
+                        "NAS343", f"the radius is 1 to 10, found {radius}", declared.radius.span
                     )
                 )
                 radius = 1
@@ -379,7 +379,7 @@ class _Reader:
         if edit.weight is not None:
             weight = float(number(self.evaluator.value(edit.weight, Scope()), edit.weight.span))
             if weight < 0:
-                raise problem("NAS604", "a weight must not be negative", edit.weight.span)
+                raise problem("NAS344", "a weight must not be negative", edit.weight.span)
         rules = tuple(self.rule(r) for r in edit.rules)
         at = tuple(str(p) for p in edit.at)
         for path in edit.at:
@@ -426,7 +426,7 @@ class _Reader:
         name = rule.target.parts[-1].text
         if name not in self.program.templates:
             raise problem(
-                "NAS601",
+                "NAS341",
                 f"no template is called '{name}'{suggestion(name, self.program.templates)}",
                 rule.target.span,
             )
@@ -442,7 +442,7 @@ class _Reader:
         known = [*self.choices, *self.variables, "maybe", "optional"]
         if target not in known:
             raise problem(
-                "NAS601",
+                "NAS341",
                 f"'{target}' is no choice of this space{suggestion(target, [*known, 'inputs'])}",
                 rule.target.span,
             )
@@ -452,7 +452,7 @@ class _Reader:
         name = path.parts[-1].text
         if name not in self.variables:
             raise problem(
-                "NAS601",
+                "NAS341",
                 f"'{verb}' needs a value that is chosen; '{name}' is none"
                 f"{suggestion(name, self.variables)}",
                 path.span,
@@ -484,19 +484,19 @@ class _Reader:
             for pattern, expr in zip(patterns, written, strict=True):
                 if not pattern:
                     raise problem(
-                        "NAS602", "'identity' stands everywhere; name what is replaced", expr.span
+                        "NAS342", "'identity' stands everywhere; name what is replaced", expr.span
                     )
                 known = free_variables(pattern, self.program)
                 for name in sorted(free_variables(made, self.program) - known):
                     if name not in WORDS:
                         raise problem(
-                            "NAS606",
+                            "NAS346",
                             f"the variable '{name}' stands only on one side of the rewrite"
                             f"{suggestion(name, known)}",
                             target.span,
                         )
         if len(after) != 1:
-            raise problem("NAS602", "a rewrite has one right side", rule.after[1].span)
+            raise problem("NAS342", "a rewrite has one right side", rule.after[1].span)
         return Rewrite(tuple((b, a) for b, a, _, _ in ways), self.program, OPERATIONS)
 
     def _label(self, expr: s.Expr) -> tuple[str | None, str]:
@@ -507,7 +507,7 @@ class _Reader:
             label, span = expr.name, expr.span
         else:
             raise problem(
-                "NAS602",
+                "NAS342",
                 "an edit replaces alternatives by their names, as conv3x3 -> skip",
                 expr.span,
             )
@@ -516,18 +516,18 @@ class _Reader:
             known = [n for n, cs in self.labels.items() if choice in cs]
             if choice not in self.choices and choice not in ("maybe", "optional"):
                 raise problem(
-                    "NAS601", f"'{choice}' is no choice{suggestion(choice, self.choices)}", span
+                    "NAS341", f"'{choice}' is no choice{suggestion(choice, self.choices)}", span
                 )
             raise problem(
-                "NAS601", f"'{choice}' has no alternative '{label}'{suggestion(label, known)}", span
+                "NAS341", f"'{choice}' has no alternative '{label}'{suggestion(label, known)}", span
             )
         if not owners:
             raise problem(
-                "NAS601",
+                "NAS341",
                 f"no alternative is called '{label}'{suggestion(label, self.labels)}",
                 span,
             )
         if choice is None and len(owners) > 1:
             qualified = " or ".join(f"{o}.{label}" for o in owners)
-            raise problem("NAS605", f"'{label}' is ambiguous; write {qualified}", span)
+            raise problem("NAS345", f"'{label}' is ambiguous; write {qualified}", span)
         return choice, label

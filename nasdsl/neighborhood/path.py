@@ -38,7 +38,7 @@ def shortest_path(
         done.add(rank)
         if len(done) > EXPANDED:
             raise problem(
-                "NAS607",
+                "NAS347",
                 f"no path was found among the {EXPANDED:,} architectures nearest to "
                 f"#{start.rank}; there may be a longer one",
             )

@@ -214,12 +214,12 @@ def read_pattern(
     callee = call.callee if call else expr
     if not isinstance(callee, s.Ref):
         raise problem(
-            "NAS602", "a rewrite is a chain of operations, as conv(c, 3) >> bn", expr.span
+            "NAS342", "a rewrite is a chain of operations, as conv(c, 3) >> bn", expr.span
         )
     operation = operations.get(callee.name)
     if operation is None or callee.name == INPUT:
         raise problem(
-            "NAS601",
+            "NAS341",
             f"'{callee.name}' is no operation and no alternative{suggestion(callee.name, operations)}",
             callee.span,
         )

@@ -192,7 +192,7 @@ def test_decisions_that_do_not_fit(call: Call, small: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize("verb", ["info", "sample", "check"])
 def test_files_that_are_no_texts(verb: str, call: Call, tmp_path: Path) -> None:
     (tmp_path / "latin.nas").write_bytes(b"space caf\xe9")
-    for name, code in (("none.nas", "NAS901"), (".", "NAS902"), ("latin.nas", "NAS002")):
+    for name, code in (("none.nas", "NAS901"), (".", "NAS902"), ("latin.nas", "NAS013")):
         answer = call(verb, tmp_path / name, "--json")
         assert answer.code == 1
         assert answer.codes == [code]

@@ -174,7 +174,7 @@ class _Merging:
                 return operands[0]
         if len(self.found.steps) >= LIMIT:
             raise problem(
-                "NAS811",
+                "NAS821",
                 f"the mixed supernet of '{self.space.name}' would have more than {LIMIT:,} "
                 "operations; bind fewer decisions for the whole network",
             )

@@ -76,7 +76,7 @@ def _operations(space: Space) -> Iterator[tuple[Node, Types]]:
         seen.add(state)
         if len(seen) > LIMIT:
             raise problem(
-                "NAS811",
+                "NAS821",
                 f"the supernet of '{space.name}' would have more than {LIMIT:,} places; bind "
                 "fewer decisions for the whole network",
             )
