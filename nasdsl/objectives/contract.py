@@ -118,7 +118,7 @@ class MetricContract:
         assert found.state == "complete", found.detail
         (label,) = labels([self.request])
         assert math.isfinite(found.values[label].value)
-        assert found.values[label].unit == self.request.facts.unit
+        assert found.values[label].unit == self.request.unit
 
     def test_is_deterministic(self) -> None:
         """The same seed gives the same value and spread, bit by bit."""

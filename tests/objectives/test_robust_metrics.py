@@ -1,7 +1,6 @@
 """Metrics of robustness and of the loss around the weights keep what every metric has to keep."""
 
 import copy
-import math
 
 import pytest
 import torch
@@ -149,7 +148,6 @@ def test_recalibration_gives_the_statistics_of_the_training_samples():
     assert torch.allclose(module[1].running_var, before.var((0, 2, 3)), rtol=1e-4)
     assert module[1].momentum == momentum
     assert not module[1].training
-    assert math.isfinite(float(module(data.inputs(data.train.x)).sum()))
 
 
 @pytest.mark.parametrize(
@@ -175,8 +173,8 @@ def test_preparing_for_targets_without_classes(metric, tmp_path):
     file = tmp_path / "r.npz"
     np.savez(
         file,
-        x_train=random.normal(size=(40, 4)).astype(np.float32),
-        y_train=random.normal(size=(40, 1)).astype(np.float32),
+        x_train=random.normal(size=(3000, 4)).astype(np.float32),
+        y_train=random.normal(size=(3000, 1)).astype(np.float32),
     )
     types = TensorType((4,)), TensorType((1,))
     with pytest.raises(DiagnosticError) as caught:
