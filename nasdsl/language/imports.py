@@ -17,8 +17,8 @@ MAX_FILES = 50
 class Imported:
     """A tree with everything it uses brought in.
 
-    ``files`` are the texts that were used, by their path relative to the using file (or the
-    name of a shipped space).
+    ``files`` are the texts that were used, by their path relative to the using file; shipped
+    spaces are not among them.
     """
 
     tree: Tree
@@ -33,7 +33,7 @@ def bring_in(tree: Tree) -> Imported:
     is one of the shipped spaces; nothing else is read.
     """
     base = Path(tree.source.name).parent if Path(tree.source.name).is_file() else None
-    reader = _Reader()
+    reader = _Reader(base.resolve() if base is not None else None)
     statements = reader.statements(tree, base, ())
     problems = (*tree.problems, *reader.problems)
     merged = replace(tree, statements=tuple(statements), problems=problems)
@@ -41,7 +41,9 @@ def bring_in(tree: Tree) -> Imported:
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, root: Path | None) -> None:
+        self.root = root
+        self.count = 0
         self.problems: list[Diagnostic] = []
         self.files: dict[str, str] = {}
 
@@ -56,13 +58,14 @@ class _Reader:
             path = self._find(st, base)
             if path is None:
                 continue
-            if path in trail or len(self.files) >= MAX_FILES:
-                self.problems.append(
-                    Diagnostic("NAS411", f"'{st.path.value}' uses itself in the end", st.span)
-                )
+            wrong = self._endless(st, path, trail)
+            if wrong is not None:
+                self.problems.append(Diagnostic("NAS113", wrong, st.span))
                 continue
             text = path.read_text(encoding="utf-8", errors="replace")
-            self.files[st.path.value] = text
+            self.count += 1
+            if self.root is not None and path.is_relative_to(self.root):
+                self.files[str(path.relative_to(self.root))] = text
             inner = parse(Source(str(path), text))
             if inner.problems:
                 self.problems += [
@@ -71,6 +74,15 @@ class _Reader:
             below = self.statements(inner, path.parent, (*trail, path))
             used = _replaced(used, below)
         return _replaced(used, own)
+
+    def _endless(self, use: s.Use, path: Path, trail: tuple[Path, ...]) -> str | None:
+        """Why a text is not read, where reading it would lead round in a circle or too far."""
+        name = use.path.value
+        if path in trail:
+            return f"'{name}' uses itself in the end; leave one 'use' of the circle out"
+        if len(self.files) >= MAX_FILES:
+            return f"'{name}' is one text too many; a text uses at most {MAX_FILES} others"
+        return None
 
     def _find(self, use: s.Use, base: Path | None) -> Path | None:
         name = use.path.value
@@ -90,7 +102,7 @@ class _Reader:
         )
         if near:
             message += f"; did you mean '{near}'?"
-        self.problems.append(Diagnostic("NAS410", message, use.path.span))
+        self.problems.append(Diagnostic("NAS112", message, use.path.span))
         return None
 
 

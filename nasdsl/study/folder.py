@@ -30,12 +30,14 @@ class Start:
         text: the exact text of the file.
         overrides: settings of the command line, by name.
         base_folder: what relative paths in the text are relative to.
+        used: the files that the text uses, by their path relative to it.
     """
 
     name: str
     text: str
     overrides: Mapping[str, str]
     base_folder: str
+    used: tuple[tuple[str, str], ...] = ()
 
 
 def make(start: Start, out: Path | None, head: Mapping[str, Any]) -> Path:
@@ -55,6 +57,9 @@ def make(start: Start, out: Path | None, head: Mapping[str, Any]) -> Path:
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir()
         files.write(beside / TEXT, start.text)
+        for name, text in start.used:
+            (beside / name).parent.mkdir(parents=True, exist_ok=True)
+            files.write(beside / name, text)
         files.write(beside / OVERRIDES, json.dumps(dict(start.overrides), indent=2) + "\n")
         store.create(
             beside,

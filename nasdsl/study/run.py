@@ -165,7 +165,7 @@ def _begin(
     base = _base_folder(space)
     # Data that cannot be read or do not fit are told before there is a folder.
     _check_data(space, settings, device or "cpu", base)
-    start = folder.Start(space.name, space.text, dict(overrides), base)
+    start = folder.Start(space.name, space.text, dict(overrides), base, space.used)
     head = {"seed": settings.search.seed, "device": device or "cpu", "trials": trials}
     return folder.make(start, None if out is None else Path(out), head)
 
