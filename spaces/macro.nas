@@ -6,7 +6,8 @@ output logits[10]
 let channels = {64, 128, 256}
 
 choice Layer(c, stride) =
-  | skip   = if stride == 1 and cin == c then identity else conv(c, 1, stride=stride, bias=false) >> bn
+  | skip   =
+      if stride == 1 and cin == c then identity else conv(c, 1, stride=stride, bias=false) >> bn
   | mb3_k3 = inverted_residual(c, kernel=3, expand=3, stride=stride)
   | mb6_k5 = inverted_residual(c, kernel=5, expand=6, stride=stride)
 

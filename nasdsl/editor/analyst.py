@@ -6,13 +6,16 @@ import asyncio
 import json
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from nasdsl.editor.positions import Encoding
 
 Report = dict[str, Any]
+
+COMMAND = (sys.executable, "-m", "nasdsl.editor.worker")
+"""What is started to check texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ class Analyst:
                 wait.add(newer)
             await asyncio.wait(wait, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             newer.cancel()
-        await _settled(reading)
+        await reading
 
     async def _read(self, process: Process, request: Request, number: int) -> None:
         assert process.stdout is not None and process.stderr is not None
@@ -143,9 +146,7 @@ class Analyst:
     async def _started(self) -> Process:
         if self._process is None or self._process.returncode is not None:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "nasdsl.editor.worker",
+                *COMMAND,
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=PIPE,
@@ -158,11 +159,3 @@ class Analyst:
         if process is not None and process.returncode is None:
             process.kill()
             await process.wait()
-
-
-async def _settled(task: Coroutine[Any, Any, None] | asyncio.Future[None]) -> None:
-    """Wait for a task whose process has been stopped."""
-    try:
-        await task
-    except asyncio.CancelledError:
-        raise

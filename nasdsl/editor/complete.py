@@ -295,15 +295,25 @@ def _settings(place: Place) -> list[Candidate]:
         known = options.get(argument[-1])
         return _values(known.kind, known.values) if known else []
     if block in ("objective", "best"):
-        if place.last in ("maximize", "minimize", ".") or place.last.isidentifier():
-            written = "".join(argument[1:] if block == "objective" else place.tokens[2:])
+        goal = argument if block == "objective" else place.tokens[1:]
+        if not goal:
             return [
-                Candidate(name, "setting", words.item_signature(item), words.item_text(item),
-                          name[len(written):] if written and name.startswith(written) else None)
-                for name, item in items.items()
-                if name.startswith(written)
-            ]  # fmt: skip
-        return [Candidate(w, "keyword", "", words.KEYWORDS[w]) for w in ("maximize", "minimize")]
+                Candidate(w, "keyword", "", words.KEYWORDS[w]) for w in ("maximize", "minimize")
+            ]
+        if place.last not in ("maximize", "minimize", "."):
+            return []
+        written = "".join(goal[1:])
+        return [
+            Candidate(
+                name,
+                "setting",
+                words.item_signature(item),
+                words.item_text(item),
+                name[len(written) :] if written else None,
+            )
+            for name, item in items.items()
+            if name.startswith(written)
+        ]
     if block == "data":
         return _entries(items) if place.tokens == ("data",) else []
     if bracket is None:

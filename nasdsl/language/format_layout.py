@@ -299,8 +299,8 @@ def _text(lines: list[_Written]) -> str:
 
 
 def _remark_column(run: list[_Written]) -> int:
-    """Where the author has put them, as long as the lines leave room; else close by."""
+    """Where the author has put the first, as long as the lines leave room; else close by."""
     close = max(len(line.text) for line in run) + REMARK_GAP
     remarks = [line.remark for line in run if line.remark is not None]
-    column = max(close, min(r.column for r in remarks))
+    column = max(close, remarks[0].column)
     return close if any(column + len(r.text) > WIDTH for r in remarks) else column

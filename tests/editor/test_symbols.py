@@ -109,7 +109,7 @@ def test_a_label_that_two_choices_have_means_both_until_it_is_qualified() -> Non
 
 def test_an_index_of_a_constraint_is_its_own() -> None:
     text = "let w[i in 1..3] in {1, 2}\nrequire all(w[i+1] <= w[‸i] for i in 1..2)\n"
-    assert named(text) == ("index", ["2:15", "2:25", "2:33"])
+    assert named(text) == ("index", ["2:15", "2:25", "2:32"])
 
 
 def test_a_definition_may_stand_in_a_file_that_is_brought_in() -> None:
