@@ -32,6 +32,13 @@ def complete(space: Space, decisions: Mapping[str, Any]) -> Architecture:
     return space.assembled(filler.decided)
 
 
+def completed(space: Space, decisions: Mapping[str, Any]) -> tuple[dict[str, Any], int, int]:
+    """The same decisions made whole, with the parameters and MACs of everything written."""
+    costing = _Costing(decisions)
+    run(space.step, tuple(p.name.text for p in space.program.input_ports), costing)
+    return costing.decided, costing.params, costing.macs
+
+
 class _Filler:
     def __init__(self, decisions: Mapping[str, Any]):
         self.given = decisions
@@ -67,3 +74,17 @@ class _Filler:
             if before in self.decided:
                 return self.decided[before]
         return None
+
+
+class _Costing(_Filler):
+    """Also adds up costs."""
+
+    def __init__(self, decisions: Mapping[str, Any]):
+        super().__init__(decisions)
+        self.params = 0
+        self.macs = 0
+
+    def emit(self, step: Emit, operands: tuple[str, ...], name: str) -> str:
+        self.params += step.cost.params
+        self.macs += step.cost.macs
+        return name

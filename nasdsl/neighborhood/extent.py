@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nasdsl.neighborhood.complete import completed
 from nasdsl.neighborhood.rewrite import Rewrite
 from nasdsl.neighborhood.rules import Change, Exchange, Flip, Relabel, Resize, Step
-from nasdsl.neighborhood.sites import Site
-from nasdsl.space.costs import Extremes, Fold
-from nasdsl.space.feasible import Bounds
+from nasdsl.neighborhood.sites import Site, sites
+from nasdsl.space.costs import Extremes, Fold, is_additive
+from nasdsl.space.feasible import Bounds, simple_tests
 from nasdsl.space.residual import Branch, Emit
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 ENUMERATED = 400
 """Spaces of up to so many architectures are enumerated where nothing shorter is exact."""
+
+VISITED = 5_000
+"""Spaces of up to so many architectures are visited where costs add up on the way."""
 
 _PLAIN = (Change, Relabel, Step, Flip, Exchange)
 
@@ -41,6 +45,9 @@ def extent(neighborhood: Neighborhood) -> Bounds:
         counts = [len(neighborhood.of(a)) for a in space if space.allows(a)]
         return Bounds(min(counts, default=0), max(counts, default=0), True)
 
+    counted = _counted(neighborhood)
+    if counted is not None:
+        return counted
     if any(
         isinstance(rule, Rewrite | Resize) for edit in neighborhood.rules for rule in edit.rules
     ):
@@ -56,6 +63,52 @@ def extent(neighborhood: Neighborhood) -> Bounds:
     if not plain or neighborhood.radius > 1:
         return Bounds(0, min(space.size - 1, _ball(high[0], neighborhood.radius)), False)
     return Bounds(0, high[0], False)
+
+
+def _counted(neighborhood: Neighborhood) -> Bounds | None:
+    """The exact bounds of a space of moderate size whose constraints are on additive costs.
+
+    Every architecture is visited, but none is built: its cost is added up on the way.
+    """
+    space = neighborhood.space
+    tests = simple_tests(space)
+    single = all(
+        len(edit.rules) == 1 and not isinstance(edit.rules[0], Rewrite) and edit.where is None
+        for edit in neighborhood.rules
+    )
+    if (
+        not single
+        or tests is None
+        or neighborhood.radius != 1
+        or space.size > VISITED
+        or not is_additive(space.step, len(space.inputs))
+    ):
+        return None
+
+    def met(params: int, macs: int) -> bool:
+        return all(test.holds((params, macs)[test.which]) for test in tests)
+
+    low, high = space.size, 0
+    for center in space:
+        decided, params, macs = completed(space, center.decisions)
+        if not met(params, macs):
+            continue
+        here = sites(center)
+        seen = {_identity(decided)}
+        for edit in neighborhood.rules:
+            rule = edit.rules[0]
+            assert not isinstance(rule, Rewrite)
+            for site, changed in rule.apply(center.decisions, here):
+                if edit.here(site):
+                    made, params, macs = completed(space, changed)
+                    if met(params, macs):
+                        seen.add(_identity(made))
+        low, high = min(low, len(seen) - 1), max(high, len(seen) - 1)
+    return Bounds(min(low, high), high, True)
+
+
+def _identity(decided: dict[str, Any]) -> frozenset[tuple[str, Any]]:
+    return frozenset(decided.items())
 
 
 def _most_sites(neighborhood: Neighborhood) -> int:
