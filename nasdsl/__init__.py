@@ -15,7 +15,18 @@ from typing import TYPE_CHECKING, Any
 from nasdsl.version import __version__
 
 if TYPE_CHECKING:
-    from nasdsl.api import Architecture, Neighbor, Space, check, compile, load, run
+    from nasdsl.api import (
+        Architecture,
+        Neighbor,
+        Space,
+        check,
+        compile,
+        compile_neighborhood,
+        compile_population,
+        compile_supernet,
+        load,
+        run,
+    )
     from nasdsl.diagnostics import Diagnostic, DiagnosticError
 
 __all__ = [
@@ -27,6 +38,9 @@ __all__ = [
     "__version__",
     "check",
     "compile",
+    "compile_neighborhood",
+    "compile_population",
+    "compile_supernet",
     "load",
     "run",
 ]

@@ -35,6 +35,9 @@ __all__ = [
     "analyze",
     "check",
     "compile",
+    "compile_neighborhood",
+    "compile_population",
+    "compile_supernet",
     "load",
     "run",
 ]
@@ -200,6 +203,36 @@ def compile(
     else:
         network = Network.from_networkx(subject)
     return compile_network(network, seed)
+
+
+def compile_supernet(space: Space, kind: str = "path", **options: Any) -> Any:
+    """A whole space as one network with shared weights: ``mixed``, ``path`` or ``elastic``.
+
+    See :func:`nasdsl.compiler.compile_supernet`.
+    """
+    from nasdsl.compiler import compile_supernet as make
+
+    return make(space, kind, **options)
+
+
+def compile_population(members: Sequence[Any], **options: Any) -> Any:
+    """Several networks as one, trained together and each apart from the others.
+
+    See :func:`nasdsl.compiler.population.compile_population`.
+    """
+    from nasdsl.compiler.population import compile_population as make
+
+    return make(members, **options)
+
+
+def compile_neighborhood(center: Any, **options: Any) -> Any:
+    """An architecture and all its neighbors as one network with shared weights.
+
+    See :func:`nasdsl.compiler.neighborhood.compile_neighborhood`.
+    """
+    from nasdsl.compiler.neighborhood import compile_neighborhood as make
+
+    return make(center, **options)
 
 
 def run(path_or_text: str | Path, **options: Any) -> StudyResult:
