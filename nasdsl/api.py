@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from nasdsl.diagnostics import Diagnostic, DiagnosticError, Source, Span, order, problem
 from nasdsl.graph.network import Network
@@ -205,7 +205,9 @@ def compile(
     return compile_network(network, seed)
 
 
-def compile_supernet(space: Space, kind: str = "path", **options: Any) -> Any:
+def compile_supernet(
+    space: Space, kind: Literal["mixed", "path", "elastic"] = "path", **options: Any
+) -> Any:
     """A whole space as one network with shared weights: ``mixed``, ``path`` or ``elastic``.
 
     See :func:`nasdsl.compiler.compile_supernet`.
