@@ -1,6 +1,6 @@
 """Seconds for 15 corruptions x 5 severities of color images, here and by imagecorruptions-imaug.
 
-    python benchmarks/corruptions.py [--images 1000] [--threads 2] [--theirs 20] [--device cpu]
+    python benchmarks/corruptions.py [--images 1000] [--threads 1] [--theirs 20] [--device cpu]
 
 The other package works image by image; it is timed on ``--theirs`` images, and its seconds are
 scaled up to the same number. It is left out where it is not installed. The last line is in
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--theirs", type=int, default=20)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from nasdsl.seeding import Key, derive
 
-_BLOCK = 1 << 17
-"""Numbers mixed at once, so that they stay in a core's cache."""
+_BLOCK = {"cpu": 1 << 15, "cuda": 1 << 24}
+"""Numbers mixed at once. On a CPU they stay in a core's cache, and torch starts no threads for so
+few: on a machine that is busy, waiting for threads some fifty times costs more than all of it."""
 
 
 def streams(indices: Tensor, *keys: Key) -> Tensor:
@@ -40,7 +41,7 @@ def bits(keys: Tensor, count: int, start: int = 0) -> Tensor:
     counter = torch.arange(start, start + count, device=keys.device, dtype=torch.int64)
     counter = _low(counter * 0x9E3779B1)
     found = torch.empty(len(keys), count, dtype=torch.int32, device=keys.device)
-    rows = max(1, _BLOCK // max(1, count))
+    rows = max(1, _BLOCK.get(keys.device.type, 1 << 20) // max(1, count))
     for first in range(0, len(keys), rows):
         part, key = found[first : first + rows], keys[first : first + rows]
         torch.add(counter, key[:, :1], out=part)

@@ -123,7 +123,7 @@ def score(
             aim.name,
             values[aim.name],
             spreads.get(aim.name),
-            aim.request.facts.unit,
+            aim.request.unit,
             stages.get(f"{aim.name}_seconds", 0.0),
             aim.request.facts.definition,
         )
