@@ -61,7 +61,10 @@ def analyze(source: Source, overrides: Mapping[str, str] | None = None) -> Analy
 
     Never raises for what stands in a text; mistakes are in ``diagnostics``, in its order.
     """
-    imported = bring_in(parse(source))
+    read = parse(source)
+    if not read.statements and any(p.code == "NAS006" for p in read.problems):
+        return Analysis(None, read.problems)
+    imported = bring_in(read)
     tree = imported.tree
     if overrides:
         tree = override_lets(tree, overrides)
@@ -88,8 +91,10 @@ def analyze(source: Source, overrides: Mapping[str, str] | None = None) -> Analy
             Neighborhood,
             imported.files,
         )
-        found += _tried(space)
-        found += never(space)
+        wrong = _tried(space)
+        found += wrong
+        if not wrong:
+            found += never(space)
         space.warnings = tuple(d for d in order(found) if d.severity == "warning")
     ordered = tuple(order(d for d in found if d.code))
     if any(d.severity == "error" for d in ordered):

@@ -34,7 +34,8 @@ def bring_in(tree: Tree) -> Imported:
     """
     base = Path(tree.source.name).parent if Path(tree.source.name).is_file() else None
     reader = _Reader(base.resolve() if base is not None else None)
-    statements = reader.statements(tree, base, ())
+    trail = () if base is None else (Path(tree.source.name).resolve(),)
+    statements = reader.statements(tree, base, trail)
     problems = (*tree.problems, *reader.problems)
     merged = replace(tree, statements=tuple(statements), problems=problems)
     return Imported(merged, tuple(reader.files.items()))

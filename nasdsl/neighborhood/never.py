@@ -11,6 +11,7 @@ from nasdsl.neighborhood.sites import Site
 from nasdsl.space.feasible import cost_bounds, simple_tests
 from nasdsl.space.residual import Branch, Emit, steps
 from nasdsl.space.space import Space
+from nasdsl.space.values import EvaluationError
 
 SMALL = 300
 """Spaces of up to so many architectures are run through for conditions of any kind."""
@@ -120,6 +121,6 @@ def _conditions(space: Space) -> list[Diagnostic]:
                 found.append(_warning("NAS513", "no architecture meets this condition", require))
             elif met == space.size:
                 found.append(_warning("NAS514", "every architecture meets this condition", require))
-    except DiagnosticError:
+    except (DiagnosticError, EvaluationError):
         return []
     return found

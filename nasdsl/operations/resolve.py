@@ -122,6 +122,9 @@ def _convert(parameter: Parameter, value: Any) -> Any:
     return number if math.isfinite(number) else None
 
 
+_NOUNS: dict[type, str] = {tuple: "a set", range: "a set", type(None): "nothing"}
+
+
 def shown(value: Any) -> str:
     """A value as a person would write it, short."""
     if isinstance(value, bool):
@@ -129,9 +132,9 @@ def shown(value: Any) -> str:
     if isinstance(value, int) and abs(value) > 10**30:
         return "a number of more than thirty digits"
     if isinstance(value, str):
-        text = str(value)
+        text = f"'{value}'"
     elif isinstance(value, int | float):
         text = repr(value)
     else:
-        text = f"a {type(value).__name__.lower()}"
+        text = _NOUNS.get(type(value), f"a {type(value).__name__.lower().lstrip('_')}")
     return text if len(text) <= 60 else text[:59] + "…"

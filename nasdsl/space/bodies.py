@@ -400,6 +400,13 @@ class _Body:
         if not self.elaborator.is_module(call.callee, scope):
             self.elaborator.value(call.callee, scope)
             raise EvaluationError("NAS107", "expected a module here", call.callee.span)
+        if not any(self._mentions(a) for a in call.arguments):
+            written = " ".join(call.span.text.split())
+            raise EvaluationError(
+                "NAS231",
+                f"expected a tensor, and '{written}' is a module; apply it to one, as {written}(x)",
+                call.span,
+            )
         if any(a.name is not None for a in call.arguments):
             raise EvaluationError("NAS104", "inputs of a module have no names", call.span)
 
@@ -412,6 +419,10 @@ class _Body:
 
         made = self.elaborator.expand(call.arguments, scope, known, finish)
         return self.elaborator.gathered(call, made)
+
+    def _mentions(self, part: s.Syntax) -> bool:
+        """Whether a node or input of this graph is named anywhere in it."""
+        return any(isinstance(p, s.Ref) and p.name in self.names for p in part.walk())
 
     def _gather(
         self,

@@ -97,6 +97,8 @@ def _mistakes(root: Step) -> Found:
     """Mistakes from the top: decisions of the whole space first, then each whole network."""
     if not root.broken:
         return {}
+    if isinstance(root, Fail):  # in what is decided for the whole space, before any network
+        root = Whole(root, ())
     if isinstance(root, Whole):
         return _Search(root).whole()
     if isinstance(root, Branch):

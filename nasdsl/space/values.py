@@ -255,16 +255,21 @@ def arithmetic(operator: str, a: Any, b: Any, span: Span) -> int | float:
                 raise ValueError
             result = power
     except ZeroDivisionError:
-        raise EvaluationError("NAS206", "division by zero", span) from None
+        raise EvaluationError("NAS206", f"this divides {shown(x)} by zero", span) from None
     except ValueError:
         raise EvaluationError("NAS207", "this power is not a real number", span) from None
     except OverflowError:
-        raise EvaluationError("NAS208", "this number is too large", span) from None
+        raise _too_large(span) from None
     if isinstance(result, int) and result.bit_length() > MAX_BITS:
-        raise EvaluationError("NAS208", "this number is too large", span)
+        raise _too_large(span)
     if isinstance(result, float) and not math.isfinite(result):
-        raise EvaluationError("NAS208", "this number is too large", span)
+        raise _too_large(span)
     return result
+
+
+def _too_large(span: Span) -> EvaluationError:
+    message = f"this number is too large; numbers stay below 2^{MAX_BITS}"
+    return EvaluationError("NAS208", message, span)
 
 
 def same(a: Any, b: Any) -> bool:

@@ -83,14 +83,14 @@ WRONG = [
     ("dropout", (1.5,), {}, "'p' of dropout must be at most 1, found 1.5", "p"),
     ("dropout", (-0.5,), {}, "'p' of dropout must be at least 0, found -0.5", "p"),
     ("dropout", (math.nan,), {}, "'p' of dropout must be a number, found nan", "p"),
-    ("dropout", ("much",), {}, "'p' of dropout must be a number, found much", "p"),
+    ("dropout", ("much",), {}, "'p' of dropout must be a number, found 'much'", "p"),
     ("bn", (), {"momentum": 2}, "'momentum' of bn must be at most 1, found 2.0", "momentum"),
     ("conv", (math.inf, 3), {}, "'channels' of conv must be a whole number, found inf", "channels"),
     (
         "conv",
         ((1, 2), 3),
         {},
-        "'channels' of conv must be a whole number, found a tuple",
+        "'channels' of conv must be a whole number, found a set",
         "channels",
     ),
     (
@@ -119,7 +119,7 @@ WRONG = [
         (8,),
         {"expand": 2, "act": "hswich"},
         "'act' of inverted_residual must be one of relu, relu6, leaky_relu, elu, gelu, silu, "
-        "hswish, tanh, found hswich; did you mean 'hswish'?",
+        "hswish, tanh, found 'hswich'; did you mean 'hswish'?",
         "act",
     ),
 ]
