@@ -1,0 +1,3 @@
+input image[1, 8, 8]
+
+network = conv(8, 3) >> global_avgpool >> linear(10)

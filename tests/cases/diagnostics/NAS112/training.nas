@@ -1,0 +1,1 @@
+train { epochs 5, batch 32 }

@@ -1,0 +1,1 @@
+block Stem(c) = conv(c, 3) >> relu

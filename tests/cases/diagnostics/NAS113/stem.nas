@@ -1,0 +1,3 @@
+use "wrong.nas"
+
+block Stem(c) = conv(c, 3) >> relu

@@ -1,0 +1,6 @@
+input image[1, 8, 8]
+output logits[10]
+
+let C = 8 + true
+
+network = conv(C, 3) >> global_avgpool >> linear(10)

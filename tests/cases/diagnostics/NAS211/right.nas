@@ -1,0 +1,6 @@
+input image[1, 8, 8]
+output logits[10]
+
+let twice(c) = 2 * c
+
+network = conv(twice(4), 3) >> global_avgpool >> linear(10)

@@ -1,0 +1,10 @@
+input image[1, 8, 8]
+output logits[10]
+
+cell Cell(c) {
+  input n[0]
+  node n[i in 1..2] = conv(c, 3)(n[i-1])
+  output n[3]
+}
+
+network = Cell(8) >> global_avgpool >> linear(10)

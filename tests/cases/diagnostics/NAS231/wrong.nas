@@ -1,0 +1,10 @@
+input image[1, 8, 8]
+output logits[10]
+
+cell Cell(c) {
+  input x
+  node a = conv(c, 3)
+  output a
+}
+
+network = Cell(8) >> global_avgpool >> linear(10)
