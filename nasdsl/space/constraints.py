@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 COSTS = ("params", "macs", "declared_params", "declared_macs")
 STRUCTURE = ("nodes", "depth")
+_EXAMPLES = {"count": "count(skip)", "edges": "edges(Cell)"}
 
 
 class Constraints(Evaluator):
@@ -74,7 +75,12 @@ class Constraints(Evaluator):
         words = []
         for argument in e.arguments:
             if not isinstance(argument.value, s.Ref | s.Member) or argument.clauses:
-                raise EvaluationError("NAS234", "expected names here", argument.span)
+                raise EvaluationError(
+                    "NAS234",
+                    f"'{e.callee.span.text}' takes names, as {_EXAMPLES[e.callee.span.text]}, "
+                    f"found '{argument.span.text}'",
+                    argument.span,
+                )
             words.append(argument.value.span.text)
         return words
 

@@ -63,7 +63,7 @@ class Evaluator:
         """The value of an expression; raises :class:`EvaluationError`."""
         method = getattr(self, f"_{type(expr).__name__.lower()}", None)
         if method is None:
-            raise EvaluationError("NAS209", "this is no value", expr.span)
+            raise EvaluationError("NAS209", "expected a value, as a number, set or text", expr.span)
         return method(expr, scope)
 
     def _number(self, e: s.Number, scope: Scope) -> Any:
@@ -285,7 +285,11 @@ class Evaluator:
         raise EvaluationError("NAS217", f"{kind_of(base)} has no index", e.span)
 
     def _member(self, e: s.Member, scope: Scope) -> Any:
-        raise EvaluationError("NAS209", f"'{e.span.text}' is no value", e.span)
+        raise EvaluationError(
+            "NAS209",
+            f"'{e.span.text}' names a decision or an alternative, and is no value here",
+            e.span,
+        )
 
     def _call(self, e: s.Call, scope: Scope) -> Any:
         if id(e) in self.program.bad:
@@ -387,7 +391,7 @@ class Evaluator:
                 total = arithmetic("+", total, v, call.span)
             return total
         if not numbers:
-            raise EvaluationError("NAS220", f"'{name}' of nothing", call.span)
+            raise EvaluationError("NAS220", f"'{name}' of nothing is no number", call.span)
         if name not in ("min", "max") and len(numbers) != 1:
             raise EvaluationError(
                 "NAS103", f"'{name}' takes 1 value, found {len(numbers)}", call.span
@@ -420,8 +424,6 @@ class Evaluator:
             elif isinstance(e, s.Chain):
                 return True
             elif isinstance(e, s.Terms):
-                if "++" in e.operators:
-                    return True
                 e = e.operands[0]
             elif isinstance(e, s.Binary) and e.operator == "*":
                 e = e.left

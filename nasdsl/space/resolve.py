@@ -343,7 +343,7 @@ class _Resolver:
             *(_names(part) for part in (*(n.body for n in body.nodes), *body.outputs))
         )
         for node in body.nodes:
-            if node.name.text not in read:
+            if node.name.text not in read and body.outputs:
                 self.problems.append(
                     Diagnostic(
                         "NAS504", f"the node '{node.name}' is never used", node.name.span, "warning"
