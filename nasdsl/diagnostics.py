@@ -235,11 +235,12 @@ def _excerpt(span: Span, paint: Any, style: str) -> list[str]:
     end_line, end_column = span.end_position
     text = span.source.line(line)
     last = len(text) + 1 if end_line > line else end_column
-    before = _shown(text[: column - 1])
-    marked = _shown(text[column - 1 : last - 1])
-    after = _shown(text[last - 1 :])
+    # Of a very long line only what may be shown is looked at.
+    before = _shown(text[max(0, column - 1 - SHOWN_WIDTH) : column - 1])
+    marked = _shown(text[column - 1 : min(last - 1, column - 1 + SHOWN_WIDTH)])
+    after = _shown(text[last - 1 : last - 1 + SHOWN_WIDTH])
     cut = max(0, len(before) - SHOWN_WIDTH // 2)
-    if cut:
+    if cut or column - 1 > SHOWN_WIDTH:
         before = "…" + before[cut + 1 :]
     marked = marked[:SHOWN_WIDTH]
     room = max(0, SHOWN_WIDTH - len(before) - len(marked))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +13,7 @@ from nasdsl.language import syntax as s
 from nasdsl.operations.operation import Operation, TensorType
 from nasdsl.space.bodies import graph_body
 from nasdsl.space.cells import Mismatch, apart, decisions
+from nasdsl.space.depth import DEEPEST, depth, make_room
 from nasdsl.space.elaborate import Elaborator, TooLarge
 from nasdsl.space.failures import failures
 from nasdsl.space.program import Program
@@ -25,6 +28,10 @@ from nasdsl.space.residual import (
     Whole,
 )
 from nasdsl.space.values import EvaluationError, Family, Scope, shown, whole
+
+
+DEPTH = 6_000
+"""So deep may the work nest; what goes deeper is told as an error of the text."""
 
 
 @dataclass(frozen=True)
@@ -56,19 +63,45 @@ def elaborate(program: Program, operations: Mapping[str, Operation] | None = Non
         end = outputs[0] if outputs else None
         return Elaborated(None, tuple(inputs), end, named, elaborator.operations)
     try:
-        step = _Root(elaborator, tuple(inputs), outputs[0]).step()
+        with _deep():
+            step = _Root(elaborator, tuple(inputs), outputs[0]).step()
     except TooLarge as error:
         told = (*problems, error.diagnostic)
         return Elaborated(None, tuple(inputs), outputs[0], told, elaborator.operations)
     except RecursionError:
         assert program.network is not None
-        deep = Diagnostic("NAS005", "this network is nested too deep", program.network.span)
+        message = (
+            "this network is nested too deep, or depends on too many choices one inside another"
+        )
+        deep = Diagnostic("NAS005", message, program.network.span)
         told = (*problems, deep)
         return Elaborated(None, tuple(inputs), outputs[0], told, elaborator.operations)
+    levels = depth(step)
+    if levels > DEEPEST:
+        assert program.network is not None
+        message = (
+            f"the space is undecided: {levels:,} steps follow one another here, and at most "
+            f"{DEEPEST:,} are worked out"
+        )
+        long = Diagnostic("NAS301", message, program.network.span)
+        told = (*problems, long)
+        return Elaborated(None, tuple(inputs), outputs[0], told, elaborator.operations)
+    make_room(levels)
     if step.broken:
         problems += failures(step)
     named = tuple(order(p for p in problems if p.code))
     return Elaborated(step, tuple(inputs), outputs[0], named, elaborator.operations)
+
+
+@contextmanager
+def _deep() -> Iterator[None]:
+    """Room for choices inside choices; calls between Python functions need no C stack."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, DEPTH))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def _type(elaborator: Elaborator, port: s.Port) -> TensorType:
@@ -193,6 +226,8 @@ class _Root:
         return Then(made, rest, keep=False)
 
     def _whole(self, body: Step) -> Step:
+        assert self.program.network is not None
+        self.elaborator.bounded(body, self.program.network)
         cells: list[CellDecisions] = []
         for name, bodies in self.elaborator.observed.items():
             sets = _used(name, body)
