@@ -85,6 +85,8 @@ def main(args: Sequence[str] | None = None) -> int:
     interrupted. A bug of ours is not caught: its traceback is wanted.
     """
     arguments = list(sys.argv[1:] if args is None else args)
+    # Counts are exact at any size; Python refuses to print more than 4,300 digits by itself.
+    sys.set_int_max_str_digits(0)
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character shows a replacement for it.
         if hasattr(stream, "reconfigure"):
