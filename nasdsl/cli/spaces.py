@@ -9,6 +9,7 @@ import click
 from nasdsl.cli import layout, output
 from nasdsl.cli.arguments import load_space, overridable, seeded
 from nasdsl.cli.files import STREAM, write_text
+from nasdsl.diagnostics import problem, suggestion
 
 if TYPE_CHECKING:
     from nasdsl.graph.network import Network
@@ -169,9 +170,10 @@ def show(
     browser, and shows the settings of an operation that the mouse points at.
     """
     out = output.current()
-    architecture = load_space(file, overrides).find(arch)
+    space = load_space(file, overrides)
+    architecture = space.find(arch)
     if svg is not None:
-        _draw(architecture, svg, part, folded)
+        _draw(space, architecture, svg, part, folded)
         return
     if part is not None or folded:
         raise click.UsageError("--part and --fold say what --svg draws")
@@ -202,13 +204,22 @@ def show(
 
 
 def _draw(
-    architecture: Architecture | Outside, target: str, part: str | None, folded: tuple[str, ...]
+    space: Space,
+    architecture: Architecture | Outside,
+    target: str,
+    part: str | None,
+    folded: tuple[str, ...],
 ) -> None:
     """Draw a network; in a part of it, an alternative that was chosen is one box."""
     from nasdsl.graph import parts
     from nasdsl.graph.drawing import draw
 
     network = architecture.network
+    # A cell may have vanished from this network, as one does that is zero everywhere.
+    known = {*parts.places(network), *space.program.templates}
+    for name in folded:
+        if name not in known:
+            raise problem("NAS906", f"the space has no part '{name}'{suggestion(name, known)}")
     if part is not None:
         network = parts.part(network, part)
         network = parts.fold_choices(network, architecture.decisions or {})

@@ -37,8 +37,7 @@ def part(network: Network, name: str) -> Network:
         at = source.id if source.op == INPUT else ".".join(source.id.split(".")[:-1]) or source.id
         inputs.setdefault(operand, Node(f"{at}#{len(inputs)}", INPUT, {}, (), source.type))
     nodes = [
-        _reading(n, tuple(inputs[o].id if o in inputs else o for o in n.inputs))
-        for n in inside
+        _reading(n, tuple(inputs[o].id if o in inputs else o for o in n.inputs)) for n in inside
     ]
     used = {o for n in network.nodes if n.id not in held for o in n.inputs} | set(network.outputs)
     outputs = tuple(n.id for n in inside if n.id in used)
@@ -46,14 +45,7 @@ def part(network: Network, name: str) -> Network:
 
 
 def fold_places(network: Network, names: Collection[str]) -> Network:
-    """Every use of these templates as one node.
-
-    Raises :class:`~nasdsl.diagnostics.DiagnosticError` where one is not in the network.
-    """
-    known = places(network)
-    for name in names:
-        if name not in known:
-            raise problem("NAS906", f"the network has no part '{name}'{suggestion(name, known)}")
+    """Every use of these templates as one node, where it has one result."""
 
     def group(node: Node) -> tuple[str, str] | None:
         prefix = _through(node.id, names)
