@@ -14,13 +14,16 @@ def number(value: float | None) -> str:
     if value is None:
         return "-"
     if isinstance(value, int):
-        if abs(value) < 10**15:
+        return _whole(value)
+    return f"{value:,.4f}".rstrip("0").rstrip(".") if abs(value) >= 1e-3 else f"{value:.3g}"
+
+
+def _whole(value: int) -> str:
+    if abs(value) < 10**15:
         return f"{value:,}"
     digits = str(abs(value))
-    sign = "-" if value < 0 else ""
-    short = f"{sign}{digits[0]}.{digits[1:3]}e+{len(digits) - 1}"
+    short = f"{'-' if value < 0 else ''}{digits[0]}.{digits[1:3]}e+{len(digits) - 1}"
     return f"{value:,} ({short})" if len(digits) <= 40 else short
-    return f"{value:,.4f}".rstrip("0").rstrip(".") if abs(value) >= 1e-3 else f"{value:.3g}"
 
 
 def rank(value: int | None) -> str:
