@@ -17,7 +17,7 @@ from nasdsl.space.program import COMBINING, SPECIAL, Program, Template
 QUANTITIES = ("params", "macs", "declared_params", "count", "edges", "nodes", "depth")
 """Names that a constraint may use beyond those of the text."""
 
-_DECLARED = re.compile(r"^\s*(?:let|block|choice|cell|op)\s+([A-Za-z_]\w*)", re.MULTILINE)
+_DECLARED = re.compile(r"^[ \t]*(?:let|block|choice|cell|op)\s+([A-Za-z_]\w*)", re.MULTILINE)
 
 
 def resolve(
@@ -112,7 +112,7 @@ class _Resolver:
             ("output", p.output_ports),
             ("network", p.network),
         ):
-            begun = re.search(rf"^\s*{word}\b", text, re.MULTILINE)
+            begun = re.search(rf"^[ \t]*{word}\b", text, re.MULTILINE)
             if not present and not begun:
                 example = {"input": "input image[3, 32, 32]", "output": "output logits[10]"}.get(
                     word, "network = conv(8, 3) >> global_avgpool >> linear(10)"
