@@ -22,7 +22,10 @@ def _whole(value: int) -> str:
     if abs(value) < 10**15:
         return f"{value:,}"
     digits = str(abs(value))
-    short = f"{'-' if value < 0 else ''}{digits[0]}.{digits[1:3]}e+{len(digits) - 1}"
+    if len(digits) > 300:  # beyond what a float holds
+        short = f"{'-' if value < 0 else ''}{digits[0]}.{digits[1:3]}e+{len(digits) - 1}"
+    else:
+        short = f"{value:.2e}"
     return f"{value:,} ({short})" if len(digits) <= 40 else short
 
 
