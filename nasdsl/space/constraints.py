@@ -46,6 +46,7 @@ class Constraints(Evaluator):
     def test(self, condition: s.Expr, architecture: Architecture | Outside) -> bool:
         """Whether an architecture meets a condition; raises :class:`EvaluationError`."""
         self._about = architecture
+        self.work = 0
         self._values = Scope(_values(architecture.decisions))
         try:
             return truth(self.value(condition, self._values), condition.span, "a condition")

@@ -58,7 +58,8 @@ from nasdsl.space.values import (
 Types = tuple[TensorType, ...]
 MAX_COPIES = 10_000
 MAX_OPTIONS = 100_000
-MAX_STEPS = 400_000
+MAX_STEPS = 150_000
+MAX_OPERATIONS = 100_000
 
 
 class TooLarge(Exception):
@@ -174,8 +175,18 @@ class Elaborator(Evaluator):
                     known, lambda k: self._apply(expr, inner, types, k), self.fail
                 )
             found = self.late.trimmed(found, needed)
+            self.bounded(found, expr)
             self._memo[key] = found
         return found
+
+    def bounded(self, step: Step, at: s.Syntax) -> None:
+        """Refuse what no machine would build; raises :class:`TooLarge`."""
+        if step.most > MAX_OPERATIONS:
+            message = (
+                f"an architecture may have {_about(step.most)} operations here; "
+                f"at most {MAX_OPERATIONS:,} are allowed"
+            )
+            raise TooLarge(Diagnostic("NAS304", message, at.span))
 
     def _apply(self, expr: s.Expr, scope: Scope, types: Types, known: Known) -> Step:
         if isinstance(expr, s.Group):
@@ -523,11 +534,11 @@ class Elaborator(Evaluator):
         options: dict[str, Step] = {}
         ends = {key[0] for key in made.outcomes}
         if len(ends - {POISON}) > 1:
-            raise EvaluationError(
-                "NAS227", "'optional' needs a module with one output type to switch off", expr.span
-            )
-        end = next(iter(ends - {POISON}), POISON)
-        options["off"] = self.zero(end, (0,), known, expr)
+            message = "'optional' needs a module with one output type to switch off"
+            options["off"] = self.fail(EvaluationError("NAS227", message, expr.span), known)
+        else:
+            end = next(iter(ends - {POISON}), POISON)
+            options["off"] = self.zero(end, (0,), known, expr)
         options["on"] = Named("on", made)
         return Named(label, Branch("", "optional", "optional", options, expr.span))
 
@@ -910,6 +921,11 @@ class Elaborator(Evaluator):
         if not keys:
             return Fail(Diagnostic("", "", use.span), known)
         return self._scoped(label, UseCell(name, signature, body, keys))
+
+
+def _about(number: int) -> str:
+    """A number, a very long one by its length."""
+    return f"{number:,}" if number < 10**15 else f"about 10^{len(str(number)) - 1}"
 
 
 class Item:

@@ -29,6 +29,9 @@ from nasdsl.space.values import (
 )
 
 MAX_CALLS = 60
+"""A function may be so deep in itself."""
+MAX_WORK = 500_000
+"""So many items of comprehensions and calls of functions are worked out."""
 
 
 def _function(name: str) -> Callable[..., Any]:
@@ -55,6 +58,7 @@ class Evaluator:
     def __init__(self, program: Program):
         self.program = program
         self._calls = 0
+        self.work = 0
         self._running: list[str] = []
 
     # ---- values
@@ -125,6 +129,9 @@ class Evaluator:
             if let.binding.indices:
                 return self.family(let.binding, outer)
             return self.value(let.binding.source, outer)
+        except RecursionError:
+            message = f"'{let.name}' is nested too deep in other values"
+            raise EvaluationError("NAS106", message, let.name.span) from None
         finally:
             self._running.pop()
 
@@ -146,6 +153,7 @@ class Evaluator:
                 return
             variable = indices[at]
             for v in members(self.value(variable.source, inner), variable.source.span):
+                self.spend(variable)
                 yield from go(at + 1, (*sofar, v), inner.bind(**{variable.name.text: v}))
 
         yield from go(0, (), scope)
@@ -172,11 +180,19 @@ class Evaluator:
                 "NAS213", "a choice stands here, where only values are allowed", head.source.span
             )
         for value in members(self.value(head.source, scope), head.source.span):
+            self.spend(head)
             inner = scope.bind(**{head.variable.text: value})
             if head.condition is None or truth(
                 self.value(head.condition, inner), head.condition.span
             ):
                 yield from self.each(clauses[1:], inner)
+
+    def spend(self, at: s.Syntax) -> None:
+        """Count one item or call; raises :class:`EvaluationError` where they are too many."""
+        self.work += 1
+        if self.work > MAX_WORK:
+            message = f"working this out takes more than {MAX_WORK:,} items and calls"
+            raise EvaluationError("NAS205", message, at.span)
 
     def _range(self, e: s.Range, scope: Scope) -> Any:
         low = number(self.value(e.low, scope), e.low.span, "the start of a range")
@@ -192,9 +208,10 @@ class Evaluator:
                 message = f"this range has {count:,} members; at most {MAX_MEMBERS:,} are allowed"
                 raise EvaluationError("NAS205", message, e.span)
             return found
-        many = max(0, math.floor((high - low) / step + 1e-9) + 1)
+        most = (high - low) / step + 1e-9
+        many = max(0, math.floor(most) + 1) if most < MAX_MEMBERS else MAX_MEMBERS + 1
         if many > MAX_MEMBERS:
-            message = f"this range has {many:,} members; at most {MAX_MEMBERS:,} are allowed"
+            message = f"this range has more than the {MAX_MEMBERS:,} members that are allowed"
             raise EvaluationError("NAS205", message, e.span)
         return tuple(round(low + i * step, 12) for i in range(many))
 
@@ -311,9 +328,12 @@ class Evaluator:
         arguments = self.arguments(call, let.parameters, let.name.text, scope)
         if self._calls >= MAX_CALLS:
             raise EvaluationError("NAS106", f"'{let.name}' calls itself without end", call.span)
+        self.spend(call)
         self._calls += 1
         try:
             return self.value(let.binding.source, scope.fresh(arguments))
+        except RecursionError:
+            raise EvaluationError("NAS106", f"'{let.name}' is nested too deep", call.span) from None
         finally:
             self._calls -= 1
 

@@ -53,10 +53,12 @@ class Emitter(Protocol):
 class Step:
     """One step. ``outcomes`` as described above; ``decides``: a decision lies in it."""
 
-    __slots__ = ("broken", "decides", "late", "outcomes")
+    __slots__ = ("broken", "decides", "late", "most", "outcomes")
     outcomes: Outcomes
     decides: bool
     broken: bool
+    most: int
+    """No architecture has more operations here."""
     late: frozenset[Late]
     """Decisions inside whose names belong to a declaration outside (see :class:`Owned`)."""
 
@@ -81,6 +83,7 @@ class Ret(Step):
         self.decides = False
         self.broken = False
         self.late = NO_LATE
+        self.most = 0
 
 
 class Emit(Step):
@@ -109,6 +112,7 @@ class Emit(Step):
         self.decides = False
         self.broken = False
         self.late = NO_LATE
+        self.most = 1
 
 
 class Fail(Step):
@@ -122,6 +126,7 @@ class Fail(Step):
         self.decides = False
         self.broken = True
         self.late = NO_LATE
+        self.most = 0
 
 
 class On(Step):
@@ -136,6 +141,7 @@ class On(Step):
         self.decides = step.decides
         self.broken = step.broken
         self.late = step.late
+        self.most = step.most
 
 
 class Scope(Step):
@@ -150,6 +156,7 @@ class Scope(Step):
         self.decides = step.decides
         self.broken = step.broken
         self.late = step.late
+        self.most = step.most
 
 
 class Copy(Step):
@@ -164,6 +171,7 @@ class Copy(Step):
         self.decides = step.decides
         self.broken = step.broken
         self.late = step.late
+        self.most = step.most
 
 
 class Then(Step):
@@ -187,6 +195,7 @@ class Then(Step):
         self.decides = first.decides or any(r.decides for r in rest.values())
         self.broken = first.broken or any(r.broken for r in rest.values())
         self.late = first.late.union(*(r.late for r in rest.values()))
+        self.most = first.most + max(r.most for r in rest.values())
 
 
 class Branch(Step):
@@ -221,6 +230,7 @@ class Branch(Step):
         self.outcomes = outcomes
         self.decides = True
         self.broken = any(step.broken for step in self.options.values())
+        self.most = max(step.most for step in self.options.values())
         self.late = frozenset().union(*(step.late for step in self.options.values()))
         if owner is not None:
             self.late |= {(owner, name)}
@@ -242,6 +252,7 @@ class Owned(Step):
         self.outcomes = step.outcomes
         self.decides = step.decides
         self.broken = step.broken
+        self.most = step.most
         self.late = frozenset(late for late in step.late if late[0] != owner)
 
 
@@ -257,6 +268,7 @@ class Lift(Step):
         self.decides = step.decides
         self.broken = step.broken
         self.late = step.late
+        self.most = step.most
 
     def lifted(self, key: Key) -> Key:
         """An outcome with what is known besides."""
@@ -280,6 +292,7 @@ class UseCell(Step):
         self.decides = False
         self.broken = body.broken
         self.late = NO_LATE
+        self.most = body.most
 
 
 # ---- cells
@@ -299,6 +312,7 @@ class Joint(Step):
         self.decides = False
         self.broken = any(part.broken for part in parts)
         self.late = NO_LATE
+        self.most = 0
 
 
 @dataclass(frozen=True)
@@ -347,6 +361,7 @@ class Whole(Step):
         self.decides = True
         self.broken = body.broken
         self.late = NO_LATE
+        self.most = body.most
         # What the body may come to under each combination of outcomes of the first cells.
         self.combinations: dict[tuple[Any, ...], dict[Key, int]] = {}
         for combination in itertools.product(*(c.joint.outcomes for c in self.first)):

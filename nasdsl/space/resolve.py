@@ -318,11 +318,12 @@ class _Resolver:
             self._expr(body, inner, frozenset())
             return
         inner = self._wheres([let.binding for let in body.lets], inner)
-        places = {part.name.text: part for part in (*body.inputs, *body.nodes)}
-        for name, part in places.items():
-            self._fresh(part.name, inner)
+        parts: list[s.GraphPort | s.NodeEquation] = [*body.inputs, *body.nodes]
+        places = {part.name.text: part.name for part in parts}
+        for name, ident in places.items():
+            self._fresh(ident, inner)
             if isinstance(self.program.templates.get(name), s.Cell):
-                self._problem("NAS102", f"'{name}' is already the name of a cell", part.name.span)
+                self._problem("NAS102", f"'{name}' is already the name of a cell", ident.span)
         tensors = frozenset(
             {port.name.text for port in body.inputs} | {node.name.text for node in body.nodes}
         )
@@ -435,16 +436,17 @@ class _Resolver:
         name = call.callee.name
         template = self.program.templates.get(name)
         let = self.program.lets.get(name)
+        required: list[str]
         if template is not None:
             required = [q.name.text for q in template.parameters if q.default is None]
             known = [q.name.text for q in template.parameters]
             if tensors and any(_names(a.value) & tensors for a in call.arguments):
                 if required:
-                    given = ", ".join(required)
+                    needed = ", ".join(required)
                     self._problem(
                         "NAS103",
                         f"'{name}' is applied to a tensor without its parameters; "
-                        f"write {name}({given})(…)",
+                        f"write {name}({needed})(…)",
                         call.span,
                         *self._declared(name),
                     )

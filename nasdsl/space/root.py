@@ -29,7 +29,6 @@ from nasdsl.space.residual import (
 )
 from nasdsl.space.values import EvaluationError, Family, Scope, shown, whole
 
-
 DEPTH = 6_000
 """So deep may the work nest; what goes deeper is told as an error of the text."""
 
