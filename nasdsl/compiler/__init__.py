@@ -1,8 +1,9 @@
 """From networks to torch.fx modules, and to Python source."""
 
-from nasdsl.compiler.build import CompiledNetwork, compile_network
+from nasdsl.compiler.build import compile_network
 from nasdsl.compiler.carrying import carry
 from nasdsl.compiler.code import CODE
+from nasdsl.compiler.module import CompiledNetwork
 from nasdsl.compiler.plan import Place
 from nasdsl.compiler.recipe import Module
 from nasdsl.compiler.source import to_source
