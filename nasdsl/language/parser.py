@@ -114,7 +114,10 @@ def _split(source: Source) -> tuple[list[tuple[int, int]], list[Diagnostic]]:
         if (
             kind == "word"
             and leading
-            and (word in STATEMENTS or (at == line_start and _misspelled(text, word, match.end())))
+            and (
+                word in STATEMENTS
+                or (at == line_start and not opened and _misspelled(text, word, match.end()))
+            )
         ):
             if opened and at == line_start:
                 problems.append(_unclosed(source, opened[-1]))
