@@ -67,7 +67,10 @@ def simplified(cell: Edges) -> str:
     if result is None:
         return "0"
     shapes = {edge: _shape(edge, graph) for edge in _weights(result, graph)}
-    groups = [list(g) for _, g in itertools.groupby(sorted(shapes, key=shapes.__getitem__), shapes.__getitem__)]
+    groups = [
+        list(g)
+        for _, g in itertools.groupby(sorted(shapes, key=shapes.__getitem__), shapes.__getitem__)
+    ]
     texts = []
     for orders in itertools.product(*(itertools.permutations(g) for g in groups)):
         number = {edge: i for i, edge in enumerate(itertools.chain(*orders))}
@@ -120,9 +123,7 @@ def _shape(edge: int, graph: dict[int, tuple[str, Value]]) -> str:
     return _text(("weights", edge), graph, None)
 
 
-def _text(
-    value: Value, graph: dict[int, tuple[str, Value]], number: dict[int, int] | None
-) -> str:
+def _text(value: Value, graph: dict[int, tuple[str, Value]], number: dict[int, int] | None) -> str:
     if value is None or value[0] == "in":
         return "0" if value is None else "x"
     if value[0] == "weights":
