@@ -22,6 +22,7 @@ import random
 import re
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -285,8 +286,12 @@ def run_atheris(arguments: list[str], limit: float) -> None:
 
     instrument: Callable[[], None] = atheris.instrument_all
     instrument()
-    atheris.Setup([sys.argv[0], *arguments], one)
-    atheris.Fuzz()
+    with tempfile.TemporaryDirectory() as corpus:
+        texts = [*shipped(), *(derive_text(random.Random(n), 2) for n in range(200))]
+        for number, text in enumerate(texts):
+            (Path(corpus) / str(number)).write_text(text, encoding="utf-8")
+        atheris.Setup([sys.argv[0], *arguments, corpus], one)
+        atheris.Fuzz()
 
 
 def main() -> int:

@@ -52,13 +52,15 @@ Example:
   nasdsl lsp                     what an editor starts; see docs/editors.md
 """
 )
+@click.option("--stdio", is_flag=True, help="What editors add; there is no other way.")
 @output.answers
-def lsp() -> None:
+def lsp(stdio: bool) -> None:
     """Serve an editor over standard input and output (Language Server Protocol).
 
     Mistakes as you type, what is under the cursor, completion, definitions, renaming and
     formatting. Needs the extra: pip install 'nasdsl[lsp]'.
     """
+    del stdio
     try:
         from nasdsl.editor.server import serve
     except ModuleNotFoundError as error:

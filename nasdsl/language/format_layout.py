@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from nasdsl.diagnostics import TAB_WIDTH
 from nasdsl.language.format_words import Remark, Word
 
 WIDTH = 100
@@ -293,14 +294,19 @@ def _text(lines: list[_Written]) -> str:
     for number, line in enumerate(lines):
         text = line.text
         if line.remark is not None:
-            text = text.ljust(columns.get(number, 0)) + line.remark.text
+            text += " " * (columns.get(number, 0) - _shown(text)) + line.remark.text
         shown.append(text.rstrip(" ") if line.remark is None else text)
     return "\n".join(shown).strip("\n") + "\n" if any(shown) else ""
 
 
 def _remark_column(run: list[_Written]) -> int:
     """Where the author has put the first, as long as the lines leave room; else close by."""
-    close = max(len(line.text) for line in run) + REMARK_GAP
+    close = max(_shown(line.text) for line in run) + REMARK_GAP
     remarks = [line.remark for line in run if line.remark is not None]
     column = max(close, remarks[0].column)
     return close if any(column + len(r.text) > WIDTH for r in remarks) else column
+
+
+def _shown(text: str) -> int:
+    """How wide a line is; a text in quotes may hold tabs."""
+    return len(text.expandtabs(TAB_WIDTH))
