@@ -65,11 +65,19 @@ left out. *Clean* is the test accuracy of the very networks that were attacked.
     python examples/studies/proxies_to_robustness.py --json proxies_to_robustness.json
     python examples/studies/proxies_to_robustness_page.py proxies_to_robustness.json docs/studies
 
+{spread}
+The networks and their proxies stay the same throughout. This page was written from a run of
+{seconds:.0f} s of wall time with {jobs} processes, beside whatever else the machine did.
+"""
+
+
+SEVERAL = """\
 Figures are means over {splits} splits, with the standard deviation over the splits where a ± is
 shown; 95 % intervals of differences are Student's, of the {splits} paired differences. They
-speak of the draw of the training cells only: the networks and their proxies stay the same.
-This page was written from a run of {seconds:.0f} s with {jobs} processes.
-"""
+speak of the draw of the training cells only."""
+SINGLE = """\
+Figures are of a single split: they have no intervals, and no difference between two of them is
+shown to outlast another draw, least of all at the smallest size."""
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -102,8 +110,9 @@ def _comparison(figures: Figures, size: str, first: str, second: str, target: st
     values = [figures["forests"][name][size][target]["r2"] for name in (first, second)]
     mean, low, high = interval(*values)
     text = f"{HEADS[target]} {mean:+.2f}"
-    if math.isfinite(low):
-        text += f" [{low:+.2f}, {high:+.2f}]"
+    if not math.isfinite(low):
+        return text
+    text += f" [{low:+.2f}, {high:+.2f}]"
     if low > 0 or high < 0:
         return text
     return f"{text} (not told apart)"
@@ -179,13 +188,14 @@ def _sets(figures: Figures) -> str:
     lines.append(
         f"- {last} cells, {SETS['proxies']} less the same {SETS['without_top_1']}: {told}."
     )
+    with_intervals = " with 95 % intervals" if figures["settings"]["splits"] > 1 else ""
     tops = ", ".join(f"{HEADS[t]} `{figures['top_1'][t]}`" for t in TARGETS)
     return (
         "## Baselines and controls\n\nR2 on the test cells. The top-1 proxy is the one of the "
         f"largest permutation importance below: {tops}. It was chosen over all cells, test cells "
         "among them, which favors *top-1 only*.\n\n"
         + _table(("features", "cells", *HEADS.values()), rows)
-        + "\nDifferences of R2 with 95 % intervals:\n\n"
+        + f"\nDifferences of R2{with_intervals}:\n\n"
         + "\n".join(lines)
         + "\n\n![R2 by number of training cells](proxies_to_robustness.svg)\n"
     )
@@ -203,7 +213,7 @@ def _importance(figures: Figures) -> str:
     return (
         "## Which proxies matter\n\n"
         "The fall of R2 when a proxy is permuted (four fifths train, one fifth tests, "
-        f"{figures['settings']['importance_splits']} splits), in brackets Kendall's tau of the "
+        f"splits: {figures['settings']['importance_splits']}), in brackets Kendall's tau of the "
         "proxy alone with the target, over all cells. Proxies that measure nearly the same "
         "(`snip`, `grad_norm`, `fisher`; `flops`, `params`) share their importance: a small one "
         "does not say that a proxy is of no use.\n\n" + _table(("proxy", *HEADS.values()), rows)
@@ -228,7 +238,7 @@ def _corruptions(figures: Figures) -> str:
     return (
         "## The 15 corruptions\n\n"
         "Each target is the mean accuracy over a corruption's five severities; "
-        f"{figures['settings']['corruption_splits']} splits, 13 proxies. The best predicted is "
+        f"13 proxies; splits: {figures['settings']['corruption_splits']}. The best predicted is "
         f"{names[0].replace('_', ' ')} (R2 {_number(r2[names[0]])}), the worst "
         f"{names[-1].replace('_', ' ')} ({_number(r2[names[-1]])}). Clean accuracy ranks the "
         f"networks by the mean over all with a tau of {_number(figures['clean_tau']['corruptions'])}"
@@ -306,9 +316,10 @@ def drawing(figures: Figures) -> str:
 
 def write(figures: Figures, folder: Path) -> None:
     """Writes the page and its plot into an existing folder."""
+    splits = figures["settings"]["splits"]
     head = INTRODUCTION.format(
         cells=figures["settings"]["cells"],
-        splits=figures["settings"]["splits"],
+        spread=SEVERAL.format(splits=splits) if splits > 1 else SINGLE,
         seconds=figures["seconds"],
         jobs=figures["jobs"],
     )

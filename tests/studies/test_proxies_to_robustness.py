@@ -85,7 +85,8 @@ class TestSplit:
 
 class TestStudy:
     @pytest.fixture(scope="class")
-    def result(self):
+    @classmethod
+    def result(cls):
         """The study over made-up cells: every target is a function of one proxy."""
         random = np.random.default_rng(1)
         n = 120
