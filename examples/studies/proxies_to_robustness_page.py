@@ -62,7 +62,7 @@ corruptions at their five severities. Of the 15 proxies of the paper, two (the F
 the Jacobian and the largest eigenvalue of the Hessian) are not in the published tables and are
 left out. *Clean* is the test accuracy of the very networks that were attacked.
 
-    python examples/studies/proxies_to_robustness.py --json proxies_to_robustness.json
+    python examples/studies/proxies_to_robustness.py --json proxies_to_robustness.json{option}
     python examples/studies/proxies_to_robustness_page.py proxies_to_robustness.json docs/studies
 
 {spread}
@@ -319,6 +319,7 @@ def write(figures: Figures, folder: Path) -> None:
     splits = figures["settings"]["splits"]
     head = INTRODUCTION.format(
         cells=figures["settings"]["cells"],
+        option=f" --seeds {splits}",
         spread=SEVERAL.format(splits=splits) if splits > 1 else SINGLE,
         seconds=figures["seconds"],
         jobs=figures["jobs"],
