@@ -101,17 +101,20 @@ class TestStudy:
             op_counts=one_hot.sum(axis=1),
             targets={name: signal * (i + 1) for i, name in enumerate(names)},
         )
-        return {**study.study(made, (8, 80), 1, 1), "seconds": 0.5, "jobs": 1}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(study, "TREES", 10)
+            found = study.study(made, (8, 80), 1, 1)
+        return {**found, "seconds": 0.5, "jobs": 1}
 
     def test_the_proxy_that_decides_is_found(self, result):
         assert set(result["top_1"].values()) == {"snip"}
         assert result["proxy_tau"]["pgd"]["snip"] == pytest.approx(1)
         at = {name: result["forests"][name]["80"]["pgd"]["r2"][0] for name in study.SETS}
-        assert at["top_1"] > 0.95
-        assert at["proxies"] > 0.85
+        assert at["top_1"] > 0.9
+        assert at["proxies"] > 0.8
         assert at["without_top_1"] < 0.2
         assert at["one_hot"] < 0.2
-        assert result["joint"]["80"]["pgd"]["clean_r2"][0] > 0.85
+        assert result["joint"]["80"]["pgd"]["clean_r2"][0] > 0.8
 
     def test_the_figures_have_their_places(self, result):
         for size in ("8", "80"):
