@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 from nasdsl.diagnostics import Diagnostic, DiagnosticError, Note, problem, suggestion
 from nasdsl.language.settings import Entry, Item, Option, read_entry
 from nasdsl.search import na_random
+from nasdsl.search.evolution import RegularizedEvolution
+from nasdsl.search.local import LocalSearch
+from nasdsl.search.na_evolution import NeighborhoodAwareEvolution
 from nasdsl.search.random_search import RandomSearch
 from nasdsl.search.searcher import Searcher
 from nasdsl.search.wrappers import Distinct, Limited, redraws
@@ -62,24 +65,105 @@ RANDOM = Kind(
     Item("random", doc="uniform random search"),
     lambda space, settings: RandomSearch(space, settings["seed"]),
 )
+_NEIGHBORS = Option(
+    "neighbors",
+    "int",
+    6,
+    minimum=0,
+    doc="neighbors drawn for each sample where the objectives do not say; 0 means all",
+)
+_BATCH = Option("batch", "int", 1, minimum=1, doc="proposals between two looks at outcomes")
+_POPULATION = Option("population", "int", 50, minimum=2, doc="architectures that may be parents")
+_TOURNAMENT = Option("tournament", "int", 10, minimum=1, doc="rivals of which the best is parent")
 NA_RANDOM = Kind(
-    Item(
-        "na_random",
-        (
-            Option(
-                "neighbors",
-                "int",
-                6,
-                minimum=0,
-                doc="neighbors drawn for each sample where the objectives do not say; 0 means all",
-            ),
-        ),
-        doc="random search that scores a sample by its neighborhood",
-    ),
+    Item("na_random", (_NEIGHBORS,), doc="random search that scores a sample by its neighborhood"),
     lambda space, settings: na_random.NeighborhoodAwareRandomSearch(space, settings["seed"]),
     na_random.score,
 )
-SEARCHERS: dict[str, Kind] = {kind.name: kind for kind in (RANDOM, NA_RANDOM)}
+LOCAL = Kind(
+    Item(
+        "local",
+        (
+            Option("initial", "int", 10, minimum=1, doc="uniform draws to start from"),
+            _BATCH,
+        ),
+        doc="hill climbing along the neighbors of the best",
+    ),
+    lambda space, settings: LocalSearch(
+        space, settings["seed"], settings["initial"], settings["batch"]
+    ),
+)
+EVOLUTION = Kind(
+    Item(
+        "evolution",
+        (_POPULATION, _TOURNAMENT, _BATCH),
+        doc="regularized evolution: tournaments, edits, and death by age",
+    ),
+    lambda space, settings: RegularizedEvolution(
+        space,
+        settings["seed"],
+        settings["population"],
+        settings["tournament"],
+        settings["batch"],
+    ),
+)
+NA_EVOLUTION = Kind(
+    Item(
+        "na_evolution",
+        (_NEIGHBORS, replace(_POPULATION, default=20), replace(_TOURNAMENT, default=5), _BATCH),
+        doc="regularized evolution on the aggregate over the neighborhood",
+    ),
+    lambda space, settings: NeighborhoodAwareEvolution(space, settings["seed"], settings),
+    na_random.score,
+)
+
+
+def _nsga2(space: Space, settings: Mapping[str, Any]) -> Searcher:
+    # Models and sorts need numpy, which reading a text does not.
+    from nasdsl.search.nsga2 import Nsga2
+
+    return Nsga2(space, settings["seed"], settings["population"], settings["crossover"])
+
+
+NSGA2 = Kind(
+    Item(
+        "nsga2",
+        (
+            Option("population", "int", 20, minimum=2, doc="children of one generation"),
+            Option("crossover", "float", 0.9, minimum=0, maximum=1, doc="part with two parents"),
+        ),
+        doc="NSGA-II for several goals, by edits and crossover of decisions",
+    ),
+    _nsga2,
+)
+
+
+def _surrogate(space: Space, settings: Mapping[str, Any]) -> Searcher:
+    from nasdsl.search.surrogate import SurrogateSearch
+
+    keys = ("seed", "model", "initial", "batch", "draws", "aware")
+    model = {key: settings[key] for key in keys}
+    return SurrogateSearch(space, **(model | {"model": str(settings["model"])}))
+
+
+SURROGATE = Kind(
+    Item(
+        "surrogate",
+        (
+            Option("model", "name", "forest", values=("forest", "gp"), doc="what predicts"),
+            Option("initial", "int", 20, minimum=2, doc="uniform draws to learn from first"),
+            replace(_BATCH, default=10),
+            Option("draws", "int", 200, minimum=1, doc="uniform candidates for each batch"),
+            Option("aware", "bool", False, doc="whether neighborhoods are predicted, not points"),
+        ),
+        doc="what a model of the outcomes expects to improve most",
+    ),
+    _surrogate,
+)
+SEARCHERS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (RANDOM, NA_RANDOM, LOCAL, EVOLUTION, NA_EVOLUTION, NSGA2, SURROGATE)
+}
 """The searchers that come with the package."""
 
 DEFAULT = Entry("random")
