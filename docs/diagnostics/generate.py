@@ -12,12 +12,13 @@ A case is a folder named by its code. ``about.md`` holds the title and the words
 
 All other files of the case lie beside them while they run, in an empty folder. A case with a
 file ``own_process`` (it says why) runs in a Python of its own, with that folder on its path.
-Every message on a page is what the program really said.
+Every message on a page is what the program really said; only process numbers are replaced.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import re
@@ -39,6 +40,7 @@ CASES = PAGES.parents[1] / "tests" / "cases" / "diagnostics"
 ENDINGS = {".nas": "nas", ".sh": "sh", ".py": "python"}
 LANGUAGES = {**ENDINGS, ".json": "json", ".csv": "csv"}
 HIDDEN = ("about.md", "own_process")
+RAISED = "nasdsl.diagnostics.DiagnosticError: "
 
 GROUPS = (
     ("0", "The text", "What cannot be read as statements of the language."),
@@ -99,11 +101,16 @@ class Case:
 
     def output(self, side: str) -> str:
         """What the program of a side says, as a person reads it; nothing where all is well."""
-        program = self.program(side)
-        with _room(self) as room:
-            if (self.folder / "own_process").exists():
-                return _apart(room, program)
-            return _run(room, program)
+        return _output(self, side)
+
+
+@functools.cache
+def _output(case: Case, side: str) -> str:
+    program = case.program(side)
+    with _room(case) as room:
+        if (case.folder / "own_process").exists():
+            return _apart(room, program)
+        return _run(room, program)
 
 
 def cases() -> list[Case]:
@@ -177,11 +184,13 @@ def _apart(room: Path, program: Path) -> str:
         )
         said += done.stderr
     # A script that ends by a diagnostic shows a traceback; its last part is the message.
-    return _tidy(re.sub(r"(?s)^.*?(?=^(?:error|warning)\[)", "", said, flags=re.M), room)
+    said = said.replace(RAISED, "")
+    return _tidy(re.sub(r"(?ms)\ATraceback .*?(?=^(?:error|warning)\[)", "", said), room)
 
 
 def _tidy(said: str, room: Path) -> str:
-    said = said.replace(f"{room}{os.sep}", "").replace("nasdsl.diagnostics.DiagnosticError: ", "")
+    said = said.replace(f"{room}{os.sep}", "")
+    said = re.sub(r"\(process \d+ on [^)]+\)", "(process 1234 on host)", said)
     return "\n".join(line.rstrip() for line in said.splitlines())
 
 
@@ -220,7 +229,11 @@ def index(found: list[Case]) -> str:
         members = [c for c in left if c.code[3:].startswith(prefix)]
         left = [c for c in left if c not in members]
         rows = [f"| [{c.code}]({c.code}.md) | {c.title} |" for c in members]
-        parts += [f"## {name}", about, "\n".join(["| code | what is wrong |", "| --- | --- |", *rows])]
+        parts += [
+            f"## {name}",
+            about,
+            "\n".join(["| code | what is wrong |", "| --- | --- |", *rows]),
+        ]
     assert not left, f"codes of no group: {[c.code for c in left]}"
     return "\n\n".join(parts) + "\n"
 

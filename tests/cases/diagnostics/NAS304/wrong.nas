@@ -1,0 +1,4 @@
+input image[1, 8, 8]
+output logits[10]
+
+network = conv(2G, 3) >> conv(2G, 7) >> global_avgpool >> linear(10)

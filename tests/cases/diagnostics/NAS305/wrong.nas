@@ -1,0 +1,5 @@
+input image[1, 8, 8]
+output logits[10]
+
+network = conv(width, 3) >> global_avgpool >> linear(10)
+  where width in 32..16 step 8

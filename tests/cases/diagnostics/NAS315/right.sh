@@ -1,0 +1,1 @@
+nasdsl show space.nas 1

@@ -1,0 +1,1 @@
+nasdsl path space.nas network.json 4

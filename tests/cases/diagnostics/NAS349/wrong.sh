@@ -1,0 +1,1 @@
+nasdsl path space.nas 0 4

@@ -1,0 +1,1 @@
+nasdsl info space.nas --set widht=16

@@ -1,0 +1,6 @@
+input image[1, 8, 8]
+output logits[10]
+
+network = conv(8, 3) >> global_avgpool >> linear(10)
+
+search hyper { samples 10 }

@@ -1,0 +1,6 @@
+input image[1, 8, 8]
+output logits[10]
+
+block Stem(c, k) = conv(c, k) >> relu
+
+network = Stem(8, 5) >> global_avgpool >> linear(10)

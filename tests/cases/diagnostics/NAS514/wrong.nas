@@ -1,0 +1,7 @@
+input image[1, 8, 8]
+output logits[10]
+
+network = conv(width, 3) >> global_avgpool >> linear(10)
+  where width in {8, 16}
+
+require params <= 60k

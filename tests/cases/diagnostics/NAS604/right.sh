@@ -1,0 +1,2 @@
+nasdsl run space.nas -o run -q
+nasdsl trials run -q

@@ -1,0 +1,8 @@
+from pathlib import Path
+
+from nasdsl.study.store import create, resume, view
+
+folder = Path("run")
+folder.mkdir()
+create(folder, {"name": "tiny"})
+view(folder).close()

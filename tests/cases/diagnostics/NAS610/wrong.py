@@ -1,0 +1,3 @@
+from nasdsl.study.run import run
+
+run()

@@ -1,0 +1,3 @@
+import nasdsl
+
+nasdsl.run("space.nas", workers=0)

@@ -1,0 +1,1 @@
+nasdsl score right_space.nas 0 -q

@@ -1,0 +1,1 @@
+nasdsl score wrong_space.nas 0

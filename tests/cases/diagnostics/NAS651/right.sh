@@ -1,0 +1,1 @@
+nasdsl score space.nas 0 --metric params --metric macs

@@ -1,0 +1,3 @@
+from nasdsl.objectives.prepare import check_device
+
+check_device("cpu")

@@ -1,0 +1,6 @@
+input image[1, 8, 8]
+output logits[10]
+
+network = conv(8, 3) >> global_avgpool >> linear(10)
+
+train { sgd(lr=0.1, momentum=0, nesterov=true) }

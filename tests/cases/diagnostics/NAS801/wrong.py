@@ -1,0 +1,7 @@
+import nasdsl
+from nasdsl.graph.network import Network, Node
+from nasdsl.operations.operation import TensorType
+
+image = TensorType((1, 8, 8))
+nodes = (Node("image", "input", {}, (), image), Node("a", "someones", {}, ("image",), image))
+nasdsl.compile(Network(nodes, ("a",)))

@@ -1,0 +1,14 @@
+import dataclasses
+
+import torch
+
+import nasdsl
+from nasdsl.operations.registry import register
+from nasdsl.operations.table import OPERATIONS
+
+facts = dataclasses.replace(OPERATIONS["relu"], name="two words")
+
+
+@register(facts)
+def code(settings, inputs, output):
+    return torch.nn.ReLU()

@@ -1,0 +1,3 @@
+import nasdsl
+
+nasdsl.load("right_space.nas")

@@ -1,0 +1,6 @@
+import sys
+
+import nasdsl
+
+sys.path.insert(0, "broken")
+nasdsl.load("space.nas")

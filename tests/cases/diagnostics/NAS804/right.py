@@ -1,0 +1,17 @@
+import dataclasses
+
+import torch
+
+import nasdsl
+from nasdsl.operations.registry import register
+from nasdsl.operations.table import OPERATIONS
+
+facts = dataclasses.replace(OPERATIONS["relu"], name="someones_relu")
+
+
+@register(facts)
+def code(settings, inputs, output):
+    return torch.nn.ReLU()
+
+space = nasdsl.load("space.nas")
+nasdsl.compile(space[0])

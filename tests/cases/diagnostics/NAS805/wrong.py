@@ -1,0 +1,4 @@
+import nasdsl
+
+space = nasdsl.load("space.nas")
+nasdsl.compile(space[0])

@@ -1,0 +1,4 @@
+import nasdsl
+
+space = nasdsl.load("right_space.nas", allow_python=True)
+nasdsl.compile(space[0])

@@ -1,0 +1,20 @@
+import dataclasses
+
+import torch
+
+import nasdsl
+from nasdsl.compiler import Module
+from nasdsl.operations.registry import register
+from nasdsl.operations.table import OPERATIONS
+
+facts = dataclasses.replace(OPERATIONS["relu"], name="someones_relu")
+
+
+@register(facts)
+def code(settings, inputs, output):
+    return Module(torch.nn.ReLU)
+
+from nasdsl.compiler import to_source
+
+space = nasdsl.load("space.nas")
+to_source(space[0].network)

@@ -1,0 +1,1 @@
+nasdsl info .

@@ -1,0 +1,1 @@
+nasdsl compile space.nas 0 -o model.py -q

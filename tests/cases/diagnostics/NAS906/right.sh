@@ -1,0 +1,1 @@
+nasdsl show space.nas 4 --svg out.svg --part Op -q

@@ -1,0 +1,1 @@
+nasdsl init other.nas -q

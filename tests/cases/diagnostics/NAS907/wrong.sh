@@ -1,0 +1,1 @@
+nasdsl init space.nas
