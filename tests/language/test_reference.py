@@ -23,3 +23,23 @@ def test_the_programs_of_the_reference_are_sound(fragment: str, text: str) -> No
 
 def test_there_are_programs() -> None:
     assert len(BLOCKS) >= 8
+
+
+def test_ranks_go_by_lets_values_of_the_network_cells_and_the_network() -> None:
+    space = nasdsl.load(
+        HEAD
+        + """
+choice Op(c) = | skip = identity | conv = conv(c, 3)
+cell Cell(c) {
+  input  n[0]
+  node   n[1] = Op(c)(n[0])
+  output n[1]
+}
+let w in {4, 8}
+network = conv(w, k) >> Op(w) >> Cell(w) >> global_avgpool >> linear(10)
+  where k in {1, 3}
+"""
+    )
+    first = space[0].decisions
+    changed = [{n for n, v in space[2**i].decisions.items() if v != first[n]} for i in range(4)]
+    assert changed == [{"Op"}, {"Cell.n[1].Op"}, {"k"}, {"w"}]
