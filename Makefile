@@ -40,7 +40,7 @@ install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
 
 run: install
-	$(BIN)/nasdsl run examples/quickstart.nas $(ARGS)
+	$(BIN)/nasdsl run examples/quickstart.nas --workers $(WORKERS) $(ARGS)
 
 test: lint types tests
 
