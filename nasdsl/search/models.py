@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
 from typing import Protocol
 
@@ -30,8 +31,11 @@ class Forest:
     """A random forest of :data:`TREES` trees; the deviation is that between the trees."""
 
     def __init__(self, rows: Array, values: Array, seed: int):
+        # Loading the library draws from the global generator, which is not ours to move.
+        state = random.getstate()
         from sklearn.ensemble import RandomForestRegressor
 
+        random.setstate(state)
         self._forest = RandomForestRegressor(TREES, random_state=seed % 2**32, n_jobs=1)
         self._forest.fit(rows, values)
 
