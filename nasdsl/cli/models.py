@@ -27,7 +27,7 @@ ARCH is a rank, a key of the space, or a JSON file.
 \b
 Examples:
   nasdsl compile space.nas 7712 -o model.py
-  nasdsl compile space.nas 7712 -o model.onnx --weights best/weights.safetensors
+  nasdsl compile space.nas 7712 -o m.onnx --weights weights.safetensors
   nasdsl compile space.nas best/architecture.json | less
 """,
 )

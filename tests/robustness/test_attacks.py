@@ -157,7 +157,7 @@ def test_wrong_requests():
 )  # fmt: skip
 def test_against_pyautoattack(attack, norm, epsilon):
     base = pytest.importorskip(
-        "pyautoattack.autopgd_base", reason="pyautoattack is not installed (extra dev)"
+        "pyautoattack.autopgd_base", reason="pyautoattack is not installed (extra oracles)"
     )
     from pyautoattack.square import SquareAttack
 

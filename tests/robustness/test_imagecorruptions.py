@@ -16,7 +16,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     theirs = pytest.importorskip(
         "imagecorruptions.corruptions",
-        reason="imagecorruptions-imaug is not installed (extra dev)",
+        reason="imagecorruptions-imaug is not installed (extra oracles)",
         exc_type=ImportError,
     )
 
