@@ -1,7 +1,7 @@
 import sqlite3
 from pathlib import Path
 
-from nasdsl.study.store import create, resume, view
+from nasdsl.study.store import create, view
 
 folder = Path("run")
 folder.mkdir()

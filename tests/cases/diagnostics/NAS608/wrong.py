@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from nasdsl.study.store import create, resume, view
+from nasdsl.study.store import create, view
 
 folder = Path("run")
 folder.mkdir()

@@ -2,7 +2,6 @@ import dataclasses
 
 import torch
 
-import nasdsl
 from nasdsl.operations.registry import register
 from nasdsl.operations.table import OPERATIONS
 

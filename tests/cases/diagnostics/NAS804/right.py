@@ -13,5 +13,6 @@ facts = dataclasses.replace(OPERATIONS["relu"], name="someones_relu")
 def code(settings, inputs, output):
     return torch.nn.ReLU()
 
+
 space = nasdsl.load("space.nas")
 nasdsl.compile(space[0])

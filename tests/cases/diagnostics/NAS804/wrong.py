@@ -1,7 +1,5 @@
 import dataclasses
 
-import torch
-
 import nasdsl
 from nasdsl.operations.registry import register
 from nasdsl.operations.table import OPERATIONS
@@ -12,6 +10,7 @@ facts = dataclasses.replace(OPERATIONS["relu"], name="someones_relu")
 @register(facts)
 def code(settings, inputs, output):
     return "relu"
+
 
 space = nasdsl.load("space.nas")
 nasdsl.compile(space[0])

@@ -1,6 +1,7 @@
+from safetensors.torch import save_file
+
 import nasdsl
 from nasdsl.compiler.export import load_weights
-from safetensors.torch import save_file
 
 space = nasdsl.load("space.nas")
 save_file(nasdsl.compile(space[4]).state_dict(), "weights.safetensors")

@@ -3,7 +3,7 @@ import dataclasses
 import torch
 
 import nasdsl
-from nasdsl.compiler import Module
+from nasdsl.compiler import Module, to_source
 from nasdsl.operations.registry import register
 from nasdsl.operations.table import OPERATIONS
 
@@ -14,7 +14,6 @@ facts = dataclasses.replace(OPERATIONS["relu"], name="someones_relu")
 def code(settings, inputs, output):
     return Module(torch.nn.ReLU)
 
-from nasdsl.compiler import to_source
 
 space = nasdsl.load("space.nas")
 to_source(space[0].network)

@@ -3,6 +3,7 @@ import dataclasses
 import torch
 
 import nasdsl
+from nasdsl.compiler import to_source
 from nasdsl.operations.registry import register
 from nasdsl.operations.table import OPERATIONS
 
@@ -13,7 +14,6 @@ facts = dataclasses.replace(OPERATIONS["relu"], name="someones_relu")
 def code(settings, inputs, output):
     return torch.nn.ReLU()
 
-from nasdsl.compiler import to_source
 
 space = nasdsl.load("space.nas")
 to_source(space[0].network)
