@@ -57,7 +57,8 @@ from nasdsl.space.values import (
 
 Types = tuple[TensorType, ...]
 MAX_COPIES = 10_000
-MAX_OPTIONS = 100_000
+MAX_OPTIONS = 20_000
+MAX_MEMBERS_OF_SOME = 14
 MAX_STEPS = 150_000
 MAX_OPERATIONS = 100_000
 
@@ -139,8 +140,8 @@ class Elaborator(Evaluator):
     def _env(self, expr: s.Expr, scope: Scope) -> tuple[Any, ...]:
         deep = self.program.deep(expr)
         return (
-            tuple([(n, v) for n, v in scope.local.items() if n in expr.refs]),
-            tuple([(n, v) for n, v in scope.decided.items() if n in deep]),
+            tuple([(n, v, type(v) is bool) for n, v in scope.local.items() if n in expr.refs]),
+            tuple([(n, v, type(v) is bool) for n, v in scope.decided.items() if n in deep]),
             tuple([(n, v) for n, v in scope.levels.items() if n in deep]),
         )
 
@@ -787,10 +788,11 @@ class Elaborator(Evaluator):
                 )
                 kind = "pick"
             else:
-                if len(ordered) > 16:
+                if len(ordered) > MAX_MEMBERS_OF_SOME:
                     raise EvaluationError(
                         "NAS306",
-                        f"some of {len(ordered)} has 2^{len(ordered)} values; at most 16 members",
+                        f"some of {len(ordered)} members has 2^{len(ordered)} values; "
+                        f"at most {MAX_MEMBERS_OF_SOME} members are allowed",
                         source.span,
                     )
                 subsets = sorted(
@@ -814,6 +816,9 @@ class Elaborator(Evaluator):
             message = f"a choice is between numbers, texts or truth values, found {found}"
             raise EvaluationError("NAS204", message, source.span)
         ordered = _sorted(tuple(dict.fromkeys(values)))
+        if len(ordered) > MAX_OPTIONS:
+            message = f"a choice of {len(ordered):,} values; at most {MAX_OPTIONS:,} are allowed"
+            raise EvaluationError("NAS306", message, source.span)
         if not ordered:
             raise EvaluationError("NAS305", "there is nothing to choose from here", source.span)
         return "value", [(v, v) for v in ordered]
@@ -890,7 +895,8 @@ class Elaborator(Evaluator):
         deep = self.program.deep(cell)
         scope = self.late.resolved(scope, deep)
         decided = tuple((n, v) for n, v in scope.decided.items() if n in deep)
-        signature = (tuple(sorted(scope.local.items(), key=lambda p: p[0])), types, decided)
+        local = tuple([(n, v, type(v) is bool) for n, v in sorted(scope.local.items())])
+        signature = (local, types, decided)
         bodies = self.observed.setdefault(name, {})
         if signature not in bodies:
             if name in self._running:

@@ -19,6 +19,7 @@ from nasdsl.space.values import (
     Pending,
     Scope,
     arithmetic,
+    distinct,
     kind_of,
     members,
     number,
@@ -164,10 +165,10 @@ class Evaluator:
             value = self.value(item, scope)
             spread = isinstance(item, s.Range)
             found.extend(members(value, item.span) if spread else [value])
-        return tuple(dict.fromkeys(found))
+        return distinct(found)
 
     def _collection(self, e: s.Collection, scope: Scope) -> Any:
-        return tuple(dict.fromkeys(self.value(e.item, x) for x in self.each(e.clauses, scope)))
+        return distinct(self.value(e.item, x) for x in self.each(e.clauses, scope))
 
     def each(self, clauses: tuple[s.Clause, ...], scope: Scope) -> Iterator[Scope]:
         """The scopes over which a comprehension runs."""

@@ -34,6 +34,9 @@ NOTHING: frozenset[Pending] = frozenset()
 EAGER = 128
 """Up to so many combinations of a declaration are run through one by one."""
 
+MAX_CHOICES = 300
+"""So many choices may one declaration hold."""
+
 LATE = ""
 """In what is known, late values stand under this name of a cell, which no cell has."""
 
@@ -302,6 +305,9 @@ class LateValues:
             for index, inner in self.elaborator.indexed(binding.indices, scope):
                 written = ",".join(map(shown, index)) if isinstance(index, tuple) else shown(index)
                 late.append((index, Pending(owner, f"{name}[{written}]", binding, inner)))
+                if len(late) > MAX_CHOICES:
+                    message = f"more than the {MAX_CHOICES} choices that one name may have"
+                    raise EvaluationError("NAS306", message, binding.span)
             found += [p for _, p in late]
             # Members of one family may refer to each other (w[i] in 8..w[i-1]).
             family = Family(name, tuple(late))
@@ -337,14 +343,22 @@ class LateValues:
 
     def _ending(self, key: Key, late: list[Pending], mine: set[Pending]) -> Step:
         """Decide what was never needed, and forget the declaration."""
-        found = {o[1] for o in key[1] if o[0] == LATE}
+        made: dict[Known, Step] = {}
+        reading = {p: r for p in late if (r := self.reads(p.binding.source, p.scope))}
 
-        def make(known: Known) -> Step:
+        def go(known: Known) -> Step:
             decided = {o[1] for o in known if o[0] == LATE}
-            for pending in late:
-                if pending not in found and pending not in decided:
-                    raise Undecided(pending)
-            clean = frozenset(o for o in known if o[0] != LATE or o[1] not in mine)
-            return Ret(0, (key[0], clean))
+            left = [p for p in late if p not in decided]
+            # Only what the others' values depend on is remembered, so that all ways meet again.
+            needed = NOTHING.union(*(r for p, r in reading.items() if p not in decided))
+            others = frozenset(o[1] for o in known if o[0] == LATE and o[1] not in mine)
+            known = self.forgotten(known, needed | others)
+            if known not in made:
+                if left:
+                    made[known] = self._decide(left[0], known, go, self.elaborator.fail)
+                else:
+                    clean = frozenset(o for o in known if o[0] != LATE or o[1] not in mine)
+                    made[known] = Ret(0, (key[0], clean))
+            return made[known]
 
-        return self.branching(key[1], make, self.elaborator.fail)
+        return go(key[1])

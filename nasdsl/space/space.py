@@ -189,6 +189,9 @@ class Space:
     def __len__(self) -> int:
         return self.size
 
+    def __bool__(self) -> bool:
+        return self.size > 0  # a space may be larger than 'len' can say
+
     def __repr__(self) -> str:
         return f"<space {self.name}: {self.size:,} architectures>"
 

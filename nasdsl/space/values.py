@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,7 +129,9 @@ class Scope:
         return name in self.local or name in self.decided
 
     def _fields(self) -> tuple[Any, ...]:
-        return (self.decided, self.local, self.levels, self.cin)
+        # True is no 1, though Python has them equal.
+        kinds = [type(v) is bool for v in (*self.local.values(), *self.decided.values())]
+        return (self.decided, self.local, self.levels, self.cin, kinds)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Scope) and self._fields() == other._fields()
@@ -270,6 +272,11 @@ def arithmetic(operator: str, a: Any, b: Any, span: Span) -> int | float:
 def _too_large(span: Span) -> EvaluationError:
     message = f"this number is too large; numbers stay below 2^{MAX_BITS}"
     return EvaluationError("NAS208", message, span)
+
+
+def distinct(values: Iterable[Any]) -> tuple[Any, ...]:
+    """Values in their order, each once; 1 and true are two."""
+    return tuple({(type(v) is bool, v): v for v in values}.values())
 
 
 def same(a: Any, b: Any) -> bool:
