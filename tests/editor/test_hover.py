@@ -11,19 +11,18 @@ from nasdsl.diagnostics import Source
 from nasdsl.editor import words
 from nasdsl.editor.describe import hover
 from nasdsl.editor.document import Document
-from nasdsl.editor.worker import reports
 from nasdsl.language.grammar import build_parser
 from nasdsl.language.parser import STATEMENTS
 from nasdsl.space.evaluate import FUNCTIONS
 from nasdsl.space.resolve import QUANTITIES
-from tests.editor.marked import SHIPPED, TINY, marked
+from tests.editor.marked import SHIPPED, TINY, marked, reported
 
 
 def said(text: str, facts: bool = False) -> str:
     document, offset = marked(text)
     known = None
     if facts:
-        found = [r for r in reports(document.text, "<text>", "utf-16") if r["kind"] == "facts"]
+        found = [r for r in reported(document.text) if r["kind"] == "facts"]
         known = found[-1]
     answer = hover(document, offset, known)
     return answer[0] if answer else ""

@@ -107,7 +107,7 @@ async def editing(path: Path) -> AsyncIterator[tuple[Editor, lsp.InitializeResul
     def message(params: lsp.ShowMessageParams) -> None:
         editor.messages.append(params.message)
 
-    await client.start_io(sys.executable, "-m", "nasdsl", "lsp")
+    await client.start_io(sys.executable, "-m", "nasdsl", "lsp", "--stdio")
     asked = lsp.InitializeParams(lsp.ClientCapabilities())
     result = await client.initialize_async(asked)
     client.initialized(lsp.InitializedParams())

@@ -49,7 +49,7 @@ def test_every_name_of_a_shipped_file_means_something(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["digits_tiny.nas", "nasbench201.nas", "segmenter.nas", "hierarchical.nas", "nats_size.nas"],
+    ["digits_tiny.nas", "nasbench201.nas", "segmenter.nas", "hierarchical.nas"],
 )
 def test_any_name_of_a_space_can_be_renamed_without_changing_the_space(name: str) -> None:
     path = next(p for p in SHIPPED if p.name == name)

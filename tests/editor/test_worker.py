@@ -16,13 +16,13 @@ from nasdsl.diagnostics import Source
 from nasdsl.editor import analyst as analysts
 from nasdsl.editor.analyst import Analyst, Report, Request
 from nasdsl.editor.worker import reports, serve
-from tests.editor.marked import TINY
+from tests.editor.marked import TINY, reported
 
 ASTRAL = 'space a "𝔘𝔘"  # 𝔘\ninput x[3] output y[2]\nnetwork = "𝔘" >> nothing\n'
 
 
 def kinds(text: str) -> list[str]:
-    return [r["kind"] for r in reports(text, "<text>", "utf-16")]
+    return [r["kind"] for r in reported(text)]
 
 
 def test_reports_come_quick_ones_first() -> None:
@@ -31,7 +31,7 @@ def test_reports_come_quick_ones_first() -> None:
 
 
 def test_the_facts_are_those_of_the_space() -> None:
-    facts = list(reports(TINY, "<text>", "utf-16"))[-1]
+    facts = reported(TINY)[-1]
     space = analyze(Source("<text>", TINY)).space
     assert space is not None
     assert facts["info"] == space.info()
