@@ -148,10 +148,10 @@ def late_values(step: Step, late: Late) -> list[Any]:
         elif isinstance(at, On | Scope | Copy | Owned | Lift):
             stack.append(at.step)
     values = list(found)
-    try:
+    # Numbers ascend and sets go by their members; alternatives and texts stay as declared.
+    if all(isinstance(v, tuple | int | float) and not isinstance(v, bool) for v in values):
         return sorted(values)
-    except TypeError:
-        return values
+    return values
 
 
 def unrank(
