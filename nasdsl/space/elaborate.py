@@ -242,6 +242,8 @@ class Elaborator(Evaluator):
         return later[types, known]
 
     def _terms_module(self, e: s.Terms, scope: Scope, types: Types, known: Known) -> Step:
+        if id(e) in self.program.bad:
+            raise EvaluationError("", "", e.span)
         if "-" in e.operators:
             raise EvaluationError("NAS107", "modules cannot be subtracted", e.span)
         op = "concat" if "++" in e.operators else "add"

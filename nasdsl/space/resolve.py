@@ -38,6 +38,10 @@ class _Resolver:
         self.program = Program(tree.source)
         self.problems: list[Diagnostic] = []
         self.used: set[str] = set()
+        self.mixed = {
+            (d.span.start, d.span.end) for d in tree.problems if d.code == "NAS010" and d.span
+        }
+        """Sums without the parentheses that would say what they mean."""
 
     def run(self) -> tuple[Program, list[Diagnostic]]:
         """Collect, then check every body."""
@@ -112,7 +116,10 @@ class _Resolver:
             ("output", p.output_ports),
             ("network", p.network),
         ):
-            begun = re.search(rf"^[ \t]*{word}\b", text, re.MULTILINE)
+            begun = re.search(rf"^[ \t]*{word}\b", text, re.MULTILINE) or any(
+                d.code == "NAS007" and d.message.endswith(f"did you mean '{word}'?")
+                for d in self.tree.problems
+            )
             if not present and not begun:
                 example = {"input": "input image[3, 32, 32]", "output": "output logits[10]"}.get(
                     word, "network = conv(8, 3) >> global_avgpool >> linear(10)"
@@ -363,6 +370,8 @@ class _Resolver:
     # ---- expressions
 
     def _expr(self, expr: s.Syntax, names: set[str], tensors: frozenset[str]) -> None:
+        if isinstance(expr, s.Terms) and (expr.span.start, expr.span.end) in self.mixed:
+            self.program.bad.add(id(expr))
         if isinstance(expr, s.Ref):
             self._ref(expr, names, tensors)
             return
