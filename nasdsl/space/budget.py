@@ -52,13 +52,20 @@ class Unsupported(Exception):
 class Budget:
     """The ways to decide a space within a limit on one additive cost.
 
-    ``which`` is 0 for parameters, 1 for multiply-accumulates. Raises :class:`Unsupported`.
+    ``which`` is 0 for parameters, 1 for multiply-accumulates; ``inputs`` is how many the
+    network has. Raises :class:`Unsupported`.
     """
 
     def __init__(
-        self, root: Step, which: int, limit: int, buckets: int = SAMPLING, up: bool = False
+        self,
+        root: Step,
+        which: int,
+        limit: int,
+        buckets: int = SAMPLING,
+        up: bool = False,
+        inputs: int = 1,
     ):
-        if not is_additive(root):
+        if not is_additive(root, inputs):
             raise Unsupported
         limit = int(limit)
         self.root = root
@@ -155,6 +162,8 @@ class Budget:
 
     def uses(self, whole: Whole) -> Uses:
         """How often each cell is used with each signature; the same in every architecture."""
+        if not (whole.first or whole.last):
+            return NO_USES
         found = {used for (_, used) in self._fold.fold(whole.body)}
         if len(found) != 1 or whole.last or len(whole.combinations) != 1:
             raise Unsupported
@@ -163,7 +172,7 @@ class Budget:
     def _whole(self, whole: Whole, table: Table) -> Table:
         ahead = dict.fromkeys(whole.body.outcomes, table)
         inner = self.table(whole.body, ahead)
-        used = dict(self.uses(whole)) if whole.first else dict(NO_USES)
+        used = dict(self.uses(whole))
         for cell in reversed(whole.first):
             times = tuple(used.get((cell.name, sig), 0) for sig in cell.signatures)
             inner = self.joint(cell.joint, dict.fromkeys(cell.joint.outcomes, inner), times)
@@ -289,7 +298,7 @@ class Budget:
     ) -> tuple[Key, int]:
         body = dict.fromkeys(whole.body.outcomes, ahead[DONE])
         tables = [self.table(whole.body, body)]
-        used = dict(self.uses(whole)) if whole.first else {}
+        used = dict(self.uses(whole))
         times = []
         for cell in reversed(whole.first):
             times.append(tuple(used.get((cell.name, sig), 0) for sig in cell.signatures))

@@ -112,8 +112,8 @@ def _within(space: Space, test: Test) -> tuple[int, int]:
 
 def _up_to(space: Space, which: int, limit: int) -> tuple[int, int]:
     return (
-        Budget(space.step, which, limit, COUNTING, up=True).total,
-        Budget(space.step, which, limit, COUNTING).total,
+        Budget(space.step, which, limit, COUNTING, True, len(space.inputs)).total,
+        Budget(space.step, which, limit, COUNTING, False, len(space.inputs)).total,
     )
 
 

@@ -458,7 +458,10 @@ class Space:
             if test.high is None:
                 continue
             try:
-                budget = Budget(self.step, test.which, math.floor(test.high))
+                budget = Budget(
+                    self.step, test.which, math.floor(test.high), inputs=len(self.inputs)
+                )
+                _ = budget.total  # tells what is not supported
             except Unsupported:
                 return None
             if budget.least > budget.limit:

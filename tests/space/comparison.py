@@ -37,7 +37,19 @@ def compare(text: str, limit: int = 400) -> str:
     assert found.space is not None
     same_space(found.space, built)
     bounds(found.space, built)
+    constrained(text, built)
     return "fits"
+
+
+def constrained(text: str, built: list[Built]) -> None:
+    """Counts and samples under a limit that about half of the architectures keep."""
+    limit = sorted(b.params for b in built)[len(built) // 2]
+    met = {frozenset(b.decisions.items()) for b in built if b.params <= limit}
+    found = analyze(Source("<text>", f"{text}require params <= {limit}\n"))
+    assert found.space is not None
+    assert found.space.feasible == len(met)
+    for seed in range(3):
+        assert frozenset(found.space.sample(seed).decisions.items()) in met
 
 
 def bounds(space: Space, built: list[Built]) -> None:
