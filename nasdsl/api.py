@@ -149,8 +149,9 @@ def read_source(path_or_text: str | Path) -> Source:
         raise problem("NAS901", f"there is no file '{path}'") from None
     except IsADirectoryError:
         raise problem("NAS902", f"'{path}' is a folder, not a file") from None
-    except OSError as error:
-        raise problem("NAS902", f"'{path}' cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise problem("NAS902", f"'{path}' cannot be read: {why}") from None
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:

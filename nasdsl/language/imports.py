@@ -63,7 +63,12 @@ class _Reader:
             if wrong is not None:
                 self.problems.append(Diagnostic("NAS113", wrong, st.span))
                 continue
-            text = path.read_text(encoding="utf-8", errors="replace")
+            try:
+                text = path.read_text(encoding="utf-8", errors="replace")
+            except OSError as error:
+                message = f"'{st.path.value}' cannot be read: {error.strerror}"
+                self.problems.append(Diagnostic("NAS112", message, st.path.span))
+                continue
             self.count += 1
             if self.root is not None and path.is_relative_to(self.root):
                 self.files[str(path.relative_to(self.root))] = text
@@ -90,9 +95,12 @@ class _Reader:
         shipped = data_folder("spaces").resolve()
         roots = [shipped] if base is None else [base.resolve(), shipped]
         for root in roots:
-            path = (root / name).resolve()
-            if path.is_relative_to(root) and path.is_file():
-                return path
+            try:
+                path = (root / name).resolve()
+                if path.is_relative_to(root) and path.is_file():
+                    return path
+            except (OSError, ValueError):  # no path at all: too long, or with a NUL in it
+                continue
         known = sorted(p.name for root in roots for p in root.glob("*.nas"))
         near = nearest(name, known)
         outside = name.startswith("/") or ".." in Path(name).parts

@@ -521,7 +521,7 @@ class Space:
                 )
             return self[rank]
         path = Path(text)
-        if text.endswith(".json") or path.is_file():
+        if text.endswith(".json") or _is_file(path):
             return self.from_json(_read_json(path))
         if self.program.key is not None:
             return self.by_key(text)
@@ -705,15 +705,22 @@ def _parsed(text: str, like: Any) -> Any:
         return text
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # no path at all: too long, or with a NUL in it
+        return False
+
+
 def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise problem("NAS901", f"there is no file '{path}'") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise problem("NAS902", f"'{path}' cannot be read: {error}") from None
     except (json.JSONDecodeError, RecursionError) as error:
         raise problem("NAS903", f"'{path}' is no JSON: {error}") from None
+    except (OSError, ValueError) as error:
+        raise problem("NAS902", f"'{path}' cannot be read: {error}") from None
 
 
 def raise_errors(diagnostics: list[Diagnostic]) -> None:

@@ -83,3 +83,8 @@ def test_hostile_texts_end_in_diagnostics_soon(text: str) -> None:
     assert any(d.severity == "error" for d in found)
     # Not a benchmark: without bounds these take minutes or never end.
     assert time.monotonic() - start < 60
+
+
+def test_no_file_is_looked_for_under_a_name_that_is_none() -> None:
+    found = nasdsl.check('use "a\0b.nas"\nuse "' + "x" * 5_000 + '"\n')
+    assert {d.code for d in found if d.span and d.span.line < 3} >= {"NAS112"}
