@@ -32,7 +32,8 @@ def code(error):
 
 
 def test_every_source_has_a_reader():
-    assert set(READERS) == set(DATA_ITEMS)
+    # A table stands in the place of training: there are no images to read.
+    assert set(READERS) == set(DATA_ITEMS) - {"table"}
 
 
 # ---- idx ----------------------------------------------------------------------------------
