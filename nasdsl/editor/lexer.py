@@ -38,7 +38,6 @@ class NasLexer(RegexLexer):  # type: ignore[misc]  # pygments has no types
     aliases: ClassVar = ["nas", "nasdsl"]
     filenames: ClassVar = ["*.nas"]
     mimetypes: ClassVar = ["text/x-nas"]
-    url = "https://pypi.org/project/nasdsl/"
     version_added = ""
 
     tokens: ClassVar = {
