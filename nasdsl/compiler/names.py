@@ -17,6 +17,9 @@ _TAKEN = frozenset(dir(nn.Module())) | frozenset(dir(fx.GraphModule)) | {"self"}
 def identifier(text: str) -> str:
     """A word that Python takes, as near to the text as can be: ``Op@2[0]`` gives ``Op_2_0``."""
     word = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", text)).strip("_")
+    if not word.isascii():
+        # Some characters count as word characters in a pattern and not in a name of Python.
+        word = "".join(c if f"_{c}".isidentifier() else "_" for c in word).strip("_")
     if not word.isidentifier():
         word = f"_{word}" if word else "x"
     return f"{word}_" if keyword.iskeyword(word) else word

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -86,6 +86,7 @@ def test_any_inputs_give_a_signature(ids: list[str]) -> None:
 
 
 @given(st.text(max_size=8))
+@example("\N{OLD ITALIC NUMERAL ONE}")
 def test_any_text_gives_an_identifier(text: str) -> None:
     word = identifier(text)
     assert word.isidentifier() and not keyword.iskeyword(word)
