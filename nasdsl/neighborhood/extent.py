@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nasdsl.neighborhood.complete import completed
@@ -37,7 +38,7 @@ def extent(neighborhood: Neighborhood) -> Bounds:
         and isinstance(edit.rules[0], _PLAIN)
         and not edit.at
         and edit.where is None
-        and not (isinstance(edit.rules[0], Exchange) and edit.rules[0].scope)
+        and not getattr(edit.rules[0], "within", "")
         for edit in neighborhood.rules
     )
     exact = plain and neighborhood.radius == 1 and not space.program.requires
@@ -132,6 +133,11 @@ def _ball(degree: int, radius: int) -> int:
     return sum(degree**r for r in range(1, radius + 1))
 
 
+def _anywhere(rule: Any) -> Any:
+    """A rule without its place, which a decision seen by itself does not tell."""
+    return replace(rule, within="") if getattr(rule, "within", "") else rule
+
+
 def _targets(neighborhood: Neighborhood, branch: Branch, value: Any) -> set[Any]:
     """The values that some edit gives one decision (edits of one decision alone)."""
     name = branch.name or branch.of
@@ -140,7 +146,7 @@ def _targets(neighborhood: Neighborhood, branch: Branch, value: Any) -> set[Any]
     for edit in neighborhood.rules:
         for rule in edit.rules:
             assert not isinstance(rule, Rewrite)
-            for _, after in rule.apply({name: value}, [site]):
+            for _, after in _anywhere(rule).apply({name: value}, [site]):
                 if isinstance(rule, Exchange):
                     (gone,) = set(value) - set(after[name])
                     found.add((after[name], gone))

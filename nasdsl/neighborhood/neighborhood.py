@@ -408,15 +408,15 @@ class _Reader:
         if isinstance(rule, s.AnyRule):
             return self._any(rule)
         if isinstance(rule, s.StepRule):
-            target = self._variable(rule.target, "step")
+            target, within = self._variable(rule.target, None, "step")
             by = None
             if rule.by is not None:
                 by = whole(
                     self.evaluator.value(rule.by, Scope()), rule.by.span, "the number of places"
                 )
-            return Step(target, by)
+            return Step(target, by, within)
         if isinstance(rule, s.FlipRule):
-            return Flip(self._variable(rule.target, "flip"))
+            return Flip(*self._variable(rule.target, rule.scope, "flip"))
         if isinstance(rule, s.InsertRule):
             return self._resize(rule)
         assert isinstance(rule, s.ReplaceRule)
@@ -430,15 +430,83 @@ class _Reader:
                 f"no template is called '{name}'{suggestion(name, self.program.templates)}",
                 rule.target.span,
             )
-        return Resize(name, rule.insert)
+        counters = self._counters(name)
+        if not counters:
+            raise problem(
+                "NAS341",
+                f"the number of copies of '{name}' is not chosen, so none can be "
+                f"{'inserted' if rule.insert else 'removed'}",
+                rule.target.span,
+            )
+        return Resize(name, rule.insert, counters)
+
+    def _counters(self, template: str) -> frozenset[str]:
+        """The chosen values on which the number of copies of a template depends."""
+        found: set[str] = set()
+        owners: list[s.Syntax] = [*self.program.templates.values()]
+        if self.program.network is not None:
+            owners.append(self.program.network)
+        for owner in owners:
+            for part in owner.walk():
+                numbers: list[s.Syntax] = []
+                if isinstance(part, s.Binary) and part.operator == "*":
+                    numbers = [part.right] if template in part.left.refs else []
+                elif isinstance(part, s.Argument) and part.clauses:
+                    numbers = list(part.clauses) if template in part.value.refs else []
+                for number_of in numbers:
+                    names = {r.name for r in number_of.walk() if isinstance(r, s.Ref)}
+                    found |= self._chosen(names, owner, set())
+        return frozenset(found)
+
+    def _chosen(self, names: set[str], owner: s.Syntax, seen: set[Any]) -> set[str]:
+        """The chosen values behind names: through values, and parameters to their arguments."""
+        found: set[str] = set()
+        for name in names:
+            if (name, id(owner)) in seen:
+                continue
+            seen.add((name, id(owner)))
+            let = self.program.lets.get(name)
+            bindings = [b for b in owner.walk() if isinstance(b, s.Binding)]
+            if let is not None:
+                bindings.append(let.binding)
+            for binding in bindings:
+                if binding.name.text == name:
+                    if binding.decides:
+                        found.add(name)
+                    else:
+                        inner = {r.name for r in binding.walk() if isinstance(r, s.Ref)}
+                        found |= self._chosen(inner, owner, seen)
+            found |= self._given(name, owner, seen)
+        return found
+
+    def _given(self, name: str, owner: s.Syntax, seen: set[Any]) -> set[str]:
+        """The chosen values behind what is given for a parameter, wherever it is."""
+        if not isinstance(owner, s.Block | s.Choice | s.Cell):
+            return set()
+        names = [p.name.text for p in owner.parameters]
+        if name not in names:
+            return set()
+        found: set[str] = set()
+        users: list[s.Syntax] = [*self.program.templates.values()]
+        if self.program.network is not None:
+            users.append(self.program.network)
+        for user in users:
+            for call in user.walk():
+                if not isinstance(call, s.Call) or not isinstance(call.callee, s.Ref):
+                    continue
+                if call.callee.name != owner.name.text:
+                    continue
+                for place, argument in enumerate(call.arguments):
+                    at = argument.name.text if argument.name else names[place : place + 1]
+                    if at in (name, [name]):
+                        inner = {r.name for r in argument.walk() if isinstance(r, s.Ref)}
+                        found |= self._chosen(inner, user, seen)
+        return found
 
     def _any(self, rule: s.AnyRule) -> RuleLike:
-        target = str(rule.target)
+        target, within = self._split(rule.target, rule.scope)
         if target == "inputs":
-            scope = str(rule.scope) if rule.scope else ""
-            if rule.scope is not None:
-                self._place(rule.scope)
-            return Exchange(scope)
+            return Exchange(within)
         known = [*self.choices, *self.variables, "maybe", "optional"]
         if target not in known:
             raise problem(
@@ -446,10 +514,27 @@ class _Reader:
                 f"'{target}' is no choice of this space{suggestion(target, [*known, 'inputs'])}",
                 rule.target.span,
             )
-        return Change(target)
+        return Change(target, within)
 
-    def _variable(self, path: s.Path, verb: str) -> str:
+    def _split(self, path: s.Path, scope: s.Path | None) -> tuple[str, str]:
+        """What an edit is about, and where: before it (``Cell.k``) or after (``k of Cell``)."""
         name = path.parts[-1].text
+        before = s.Path(path.span, path.parts[:-1]) if len(path.parts) > 1 else None
+        for place in (before, scope):
+            if place is not None:
+                self._place(place)
+        within = ".".join(str(place) for place in (scope, before) if place is not None)
+        let = self.program.lets.get(name)
+        if within and let is not None and let.binding.decides:
+            # It is chosen for the whole space; the place must read it.
+            user = self.program.templates.get(within)
+            if user is not None and name not in self.program.deep(user):
+                raise problem("NAS341", f"'{within}' does not use '{name}'", path.span)
+            return name, ""
+        return name, within
+
+    def _variable(self, path: s.Path, scope: s.Path | None, verb: str) -> tuple[str, str]:
+        name, within = self._split(path, scope)
         if name not in self.variables:
             raise problem(
                 "NAS341",
@@ -457,7 +542,7 @@ class _Reader:
                 f"{suggestion(name, self.variables)}",
                 path.span,
             )
-        return name
+        return name, within
 
     def _replace(self, rule: s.ReplaceRule) -> RuleLike | Rewrite:
         if any(self._is_pattern(e) for e in (*rule.before, *rule.after)):

@@ -17,11 +17,12 @@ class Change:
     """Any other value of the decisions called ``target`` (all of them where empty)."""
 
     target: str = ""
+    within: str = ""
 
     def apply(self, decisions: Decisions, sites: list[Site]) -> Iterator[tuple[Site, Decisions]]:
         """Each site with the decisions after the edit."""
         for site in sites:
-            if self.target and not site.called(self.target):
+            if self.target and not site.is_of(self.target, self.within):
                 continue
             for value in site.options:
                 if value != site.value:
@@ -63,11 +64,12 @@ class Step:
 
     target: str
     by: int | None = None
+    within: str = ""
 
     def apply(self, decisions: Decisions, sites: list[Site]) -> Iterator[tuple[Site, Decisions]]:
         """Each site with the decisions after the edit."""
         for site in sites:
-            if site.kind != "value" or not site.called(self.target):
+            if site.kind != "value" or not site.is_of(self.target, self.within):
                 continue
             place = site.options.index(site.value)
             for move in (-1, 1) if self.by is None else (self.by,):
@@ -80,11 +82,12 @@ class Flip:
     """A member of a ``some of`` added or dropped."""
 
     target: str
+    within: str = ""
 
     def apply(self, decisions: Decisions, sites: list[Site]) -> Iterator[tuple[Site, Decisions]]:
         """Each site with the decisions after the edit."""
         for site in sites:
-            if site.kind != "some" or not site.called(self.target):
+            if site.kind != "some" or not site.is_of(self.target, self.within):
                 continue
             everything = max(site.options, key=len)
             for member in everything:
@@ -97,17 +100,17 @@ class Flip:
 class Exchange:
     """One picked input exchanged for another that is not picked; operations stay with theirs."""
 
-    scope: str = ""
+    within: str = ""
 
     def apply(self, decisions: Decisions, sites: list[Site]) -> Iterator[tuple[Site, Decisions]]:
         """Each site with the decisions after the edit."""
         for site in sites:
-            if site.kind != "pick" or (self.scope and not site.inside(self.scope)):
+            if site.kind != "pick" or (self.within and not site.inside(self.within)):
                 continue
             members = list(dict.fromkeys(m for option in site.options for m in option))
-            order = {m: i for i, m in enumerate(sorted(members))}
+            order = {m: i for i, m in enumerate(members)}
             for gone in site.value:
-                for new in sorted(members):
+                for new in members:
                     if new in site.value:
                         continue
                     kept = [new if m == gone else m for m in site.value]
@@ -126,12 +129,16 @@ class Resize:
 
     template: str
     insert: bool
+    counters: frozenset[str]
+    """What the values are called on which the number of copies depends."""
 
     def apply(self, decisions: Decisions, sites: list[Site]) -> Iterator[tuple[Site, Decisions]]:
         """Each site of the number of copies with the decisions after the edit."""
         for prefix, label, copies in self._chains(decisions):
             for site in sites:
                 if site.kind != "value" or not isinstance(site.value, int):
+                    continue
+                if not any(site.called(name) for name in self.counters):
                     continue
                 scope = site.name.rpartition(".")[0]
                 if scope and not prefix.startswith(scope):

@@ -32,11 +32,23 @@ class Site:
         return word in (self.of, *self.of.split(" in ")) or self.name == word
 
     def inside(self, place: str) -> bool:
-        """Whether the decision lies in a template, node or cell of this name."""
+        """Whether the decision lies in a template, node or cell of this name.
+
+        A place may be a path, as ``Cell.n``; numbers and indices of uses need not be written.
+        """
         if self.name == place or self.name.startswith(place + "."):
             return True
+        words = place.split(".")
         segments = self.name.split(".")
-        return place in segments or place in [re.sub(r"(@\d+)?(\[.*\])?$", "", s) for s in segments]
+        bare = [re.sub(r"(@\d+)?(\[.*\])?$", "", s) for s in segments]
+        return any(
+            all(w in (segments[at + i], bare[at + i]) for i, w in enumerate(words))
+            for at in range(len(segments) - len(words) + 1)
+        )
+
+    def is_of(self, target: str, within: str = "") -> bool:
+        """Whether the text calls the decision so, and it lies within a place."""
+        return self.called(target) and (not within or self.inside(within))
 
 
 class _Lister:

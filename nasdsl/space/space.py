@@ -29,6 +29,7 @@ from nasdsl.space.outside import Outside, read_network
 from nasdsl.space.program import Program
 from nasdsl.space.ranks import Missing, Walk, rank_of, unrank
 from nasdsl.space.residual import DONE, Branch, Owned, Step, UseCell, steps
+from nasdsl.space.residual import Scope as Named
 from nasdsl.space.values import EvaluationError, shown
 from nasdsl.space.walk import run
 
@@ -437,6 +438,17 @@ class Space:
         if self._late or self._cells:
             return self[self.rank_of(decided)]
         return Architecture(self, decided)
+
+    @cached_property
+    def indexed(self) -> frozenset[str]:
+        """Names in paths that hold an index of their own, as ``n[3]``; others count copies."""
+        found = set()
+        for step in steps(self.step):
+            name = step.segment if isinstance(step, Named) else ""
+            name = step.name if isinstance(step, Branch) else name
+            if name.endswith("]"):
+                found.add(name)
+        return frozenset(found)
 
     @cached_property
     def _cells(self) -> bool:

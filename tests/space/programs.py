@@ -92,6 +92,8 @@ class Writer:
             first = self.pick("identity", "identity", self.module(names, depth - 1))
             return f"({first} {sign} {self.module(names, depth - 1)})"
         if kind == 15:
+            if names.numbers and self.templates and self.spend(2):
+                return f"({self.use(names, depth)} * {self.pick(*names.numbers)})"
             count = self.pick("2", "1", "0", "3", *names.numbers)
             return f"({self.module(names, 0 if self.budget < 3 else depth - 1)} * {count})"
         if kind == 16:

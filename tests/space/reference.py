@@ -34,6 +34,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
+COPY = "\x01"
+"""Marks the index of a copy in a path, which is no index of a node or name; never shown."""
 BROKEN = -1
 """Stands for a tensor that could not be made."""
 
@@ -158,7 +160,7 @@ class Place:
         return Place(_join(self.path, name + self.copies))
 
     def copy(self, index: Any) -> Place:
-        return Place(self.path, f"{self.copies}[{_shown(index)}]")
+        return Place(self.path, f"{self.copies}{COPY}[{_shown(index)}]")
 
     def decision(self, name: str = "") -> str:
         return _join(self.path, name + self.copies) if name else self.path + self.copies
@@ -261,7 +263,8 @@ class Reference:
 
     # ---- decisions
 
-    def _decide(self, name: str, options: tuple[Any, ...]) -> Any:
+    def _decide(self, marked: str, options: tuple[Any, ...]) -> Any:
+        name = marked.replace(COPY, "")
         if not options:
             raise Wrong(f"nothing to choose for {name}")
         if self.inside:
@@ -273,12 +276,17 @@ class Reference:
                 self.options[name] = tuple(o for o in self.options[name] if o in options)
                 return self.decisions[name]
         assert name not in self.decisions, f"two decisions are called {name}"
-        at = len(self.answers)
-        answer = self.prefix[at] if at < len(self.prefix) else 0
-        self.answers.append((answer, len(options)))
+        answer = self._answer(marked, options)
         self.decisions[name] = options[answer]
         self.options[name] = options
         return options[answer]
+
+    def _answer(self, marked: str, options: tuple[Any, ...]) -> int:
+        """What the oracle says: the next of its answers, or the first option."""
+        at = len(self.answers)
+        answer = self.prefix[at] if at < len(self.prefix) else 0
+        self.answers.append((answer, len(options)))
+        return answer
 
     def _where(self, bindings: tuple[s.Binding, ...], env: Env, place: Place) -> Env:
         for binding in bindings:
