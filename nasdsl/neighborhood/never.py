@@ -79,7 +79,11 @@ def _possible(edit: EditRule, branches: list[Branch], ops: set[str]) -> bool:
     for branch in branches:
         values = tuple(branch.options)
         for value in values:
-            site = Site(branch.name or branch.of, branch.of, branch.kind, value, values)
+            # A step does not know its path; that a rule names a place is no reason to warn.
+            within = getattr(rule, "within", "")
+            name = branch.name or branch.of
+            name = f"{within}.{name}" if within else name
+            site = Site(name, branch.of, branch.kind, value, values)
             if isinstance(rule, Exchange):
                 if branch.kind == "pick" and len(values) > 1:
                     return True
