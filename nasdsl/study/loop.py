@@ -114,9 +114,11 @@ class Study:
                     self._finish(result)
             self._close_cut()
         except BaseException:
-            self._executor.stop()
-            with suppress(DiagnosticError):  # the store itself may be what failed
-                self._store.requeue()
+            try:
+                self._executor.stop()
+            finally:
+                with suppress(DiagnosticError):  # the store itself may be what failed
+                    self._store.requeue()
             raise
         self._executor.stop()
 

@@ -216,8 +216,12 @@ class Store:
     @contextmanager
     def _transaction(self, kind: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
         with _told(self.path):
-            self._connection.execute(f"BEGIN {kind}")
+            # Ctrl-C is raised as a statement returns, so a transaction may be open already when
+            # its BEGIN seems to have failed: it is begun within, and one left over is undone.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
             try:
+                self._connection.execute(f"BEGIN {kind}")
                 yield self._connection
                 self._connection.execute("COMMIT")
             except BaseException:

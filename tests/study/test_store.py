@@ -354,3 +354,36 @@ def test_a_folder_that_cannot_be_written_can_be_viewed(folder: Path) -> None:
         assert codes(caught) == ["NAS601"]
     finally:
         folder.chmod(0o700)
+
+
+class _InterruptedAfter:
+    """A connection whose statement is done when Ctrl-C is raised, as SQLite's are."""
+
+    def __init__(self, connection: sqlite3.Connection, statement: str):
+        self._connection = connection
+        self._statement = statement
+
+    def execute(self, text: str, *values: Any) -> sqlite3.Cursor:
+        done = self._connection.execute(text, *values)
+        if text.startswith(self._statement):
+            self._statement = "never again"
+            raise KeyboardInterrupt
+        return done
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+@pytest.mark.parametrize("statement", ["BEGIN", "UPDATE", "COMMIT"])
+def test_ctrl_c_within_a_transaction_leaves_the_store_usable(folder: Path, statement: str) -> None:
+    with resume(folder) as facts:
+        one_trial(facts)
+        facts.start(0, {"attempt": 1})
+        whole = facts._connection
+        facts._connection = _InterruptedAfter(whole, statement)  # type: ignore[assignment]
+        with pytest.raises(KeyboardInterrupt):
+            facts.finish(0, Measured("complete", values={"accuracy": 1.0}), {"attempt": 1})
+        facts._connection = whole
+        facts.requeue()
+        (trial,) = facts.trials()
+        assert trial.measured.state == ("complete" if statement == "COMMIT" else "queued")
