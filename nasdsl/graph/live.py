@@ -6,7 +6,7 @@ contracted; what no output depends on is dropped. The result computes the same f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from nasdsl.graph.network import INPUT, Network, Node
 from nasdsl.operations.operation import Cost, Operation
@@ -20,40 +20,60 @@ _FREE = Cost()
 
 
 def live(
-    written: Sequence[Node],
+    written: Iterable[Node],
     outputs: tuple[str, ...],
     name: str,
     operations: Mapping[str, Operation] = OPERATIONS,
 ) -> Network:
     """The live network of operations as written, in topological order, inputs first."""
-    alias: dict[str, str] = {}
-    zero: set[str] = set()
-    kept: dict[str, Node] = {}
-    source = next((n.id for n in written if n.op == INPUT), None)
+    sieve = Sieve(operations)
     for node in written:
+        sieve.take(node)
+    return sieve.network(outputs, name)
+
+
+class Sieve:
+    """Takes operations as written, one after the other, and keeps those that may be live.
+
+    Attributes:
+        kept: the operations that are left so far, by id.
+        zero: ids of those that are constants of zeros.
+    """
+
+    def __init__(self, operations: Mapping[str, Operation] = OPERATIONS):
+        self.kept: dict[str, Node] = {}
+        self.zero: set[str] = set()
+        self._alias: dict[str, str] = {}
+        self._operations = operations
+        self._source: str | None = None
+
+    def take(self, node: Node) -> None:
+        """Take the next operation; what it reads has been taken before."""
+        alias, zero = self._alias, self.zero
         op = node.op
         given = node.inputs
         operands = [alias.get(i, i) for i in given]
         if op not in SPECIAL and not zero and (len(given) > 1 or op not in COMBINING):
             # The usual case, without the ifs below.
             renamed = tuple(operands)
-            kept[node.id] = node if renamed == given else node._replace(inputs=renamed)
-            continue
+            self.kept[node.id] = node if renamed == given else node._replace(inputs=renamed)
+            return
         if op == INPUT:
-            kept[node.id] = node
-            continue
+            if self._source is None:
+                self._source = node.id
+            self.kept[node.id] = node
+            return
         if op == IDENTITY:
-            alias[node.id] = operands[0]
             if operands[0] in zero:
-                zero.add(node.id)
-                alias[node.id] = node.id
-                kept[node.id] = _zeros(node, source)
-            continue
+                self._constant(node)
+            else:
+                alias[node.id] = operands[0]
+            return
         if op == "first":
             operands = operands[:1]
             if operands[0] not in zero:
                 alias[node.id] = operands[0]
-                continue
+                return
         if zero:
             if op == "add":
                 operands = [o for o in operands if o not in zero]
@@ -62,34 +82,41 @@ def live(
                 or (op == "mul" and any(o in zero for o in operands))
                 or (
                     all(o in zero for o in operands)
-                    and (op == "first" or operations[op].zero(node.settings))
+                    and (op == "first" or self._operations[op].zero(node.settings))
                 )
             )
         else:
             gone = op == ZERO
         if gone:
-            zero.add(node.id)
-            kept[node.id] = _zeros(node, source)
-            continue
-        if len(operands) == 1 and op in COMBINING:
+            self._constant(node)
+        elif len(operands) == 1 and op in COMBINING:
             alias[node.id] = operands[0]
-            continue
-        kept[node.id] = node._replace(inputs=tuple(operands))
-    ends = tuple(alias.get(o, o) for o in outputs)
-    return Network(_reached(kept, ends), ends, name)
+        else:
+            self.kept[node.id] = node._replace(inputs=tuple(operands))
 
+    def _constant(self, node: Node) -> None:
+        """A constant of zeros; it takes an input of the network for the size of the batch."""
+        source = (self._source,) if self._source else ()
+        self.zero.add(node.id)
+        self.kept[node.id] = Node(node.id, ZERO, {}, source, node.type, _FREE, node.span)
 
-def _zeros(node: Node, source: str | None) -> Node:
-    """A constant of zeros; it takes an input of the network for the size of the batch."""
-    return Node(node.id, ZERO, {}, (source,) if source else (), node.type, _FREE, node.span)
+    def at(self, name: str) -> str:
+        """The id under which the result of an operation stands."""
+        return self._alias.get(name, name)
 
-
-def _reached(kept: dict[str, Node], ends: tuple[str, ...]) -> tuple[Node, ...]:
-    needed: set[str] = set()
-    todo = list(ends)
-    while todo:
-        name = todo.pop()
-        if name not in needed:
-            needed.add(name)
-            todo.extend(kept[name].inputs)
-    return tuple(n for n in kept.values() if n.id in needed or n.op == INPUT)
+    def network(self, outputs: Sequence[str], name: str) -> Network:
+        """What the outputs depend on, with all inputs."""
+        ends = tuple([self.at(o) for o in outputs])
+        kept = self.kept
+        unread = kept.keys() - {i for node in kept.values() for i in node.inputs}
+        if not unread <= set(ends):
+            needed: set[str] = set()
+            todo = list(ends)
+            while todo:
+                at = todo.pop()
+                if at not in needed:
+                    needed.add(at)
+                    todo.extend(kept[at].inputs)
+            nodes = [n for n in kept.values() if n.id in needed or n.op == INPUT]
+            return Network(tuple(nodes), ends, name)
+        return Network(tuple(kept.values()), ends, name)

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nasdsl.graph.network import INPUT, Node
-from nasdsl.operations.operation import TensorType
+from nasdsl.graph.live import ZERO, Sieve
+from nasdsl.graph.network import INPUT, Network, Node
+from nasdsl.operations.operation import Operation, TensorType
 from nasdsl.space.ranks import Missing
 from nasdsl.space.residual import Branch, Emit, Key, UseCell, steps
 from nasdsl.space.walk import join, run
@@ -52,17 +53,50 @@ class Recorder:
         return None
 
 
+Entry = tuple[Emit, tuple[int, ...], str]
+
+
 @dataclass(frozen=True)
 class Fragment:
     """What one design of a cell emits for inputs of given types.
 
-    An operand is a place in ``entries``, or -1 - i for input i of the cell.
+    An operand is a place in ``entries``, or -1 - i for input i of the cell; ``live`` is what is
+    left of the entries where no input is zero, and the result, or none where a constant is.
     """
 
     outcome: Key
-    entries: tuple[tuple[Emit, tuple[int, ...], str], ...]
+    entries: tuple[Entry, ...]
     result: int
     seen: tuple[tuple[str, Any, Key], ...]
+    live: tuple[tuple[Entry, ...], int] | None
+
+
+def _sifted(
+    entries: list[Entry], result: int, inputs: int, operations: Mapping[str, Operation]
+) -> tuple[tuple[Entry, ...], int] | None:
+    """The live part of what a cell emits."""
+    sieve = Sieve(operations)
+    for i in range(inputs):
+        sieve.take(Node(str(-1 - i), INPUT, {}, (), _ANY))
+    for i, (emitted, operands, _) in enumerate(entries):
+        given = tuple(map(str, operands))
+        sieve.take(Node(str(i), emitted.op, emitted.settings, given, emitted.type))
+    network = sieve.network((str(result),), "cell")
+    place = {str(-1 - i): -1 - i for i in range(inputs)}
+    left: list[Entry] = []
+    for node in network.nodes:
+        if node.op == ZERO:
+            return None
+        if node.op != INPUT:
+            emitted, _, name = entries[int(node.id)]
+            if not name:
+                return None
+            place[node.id] = len(left)
+            left.append((emitted, tuple([place[o] for o in node.inputs]), name))
+    return tuple(left), place[network.outputs[0]]
+
+
+_ANY = TensorType(())
 
 
 class Builder(Recorder):
@@ -73,13 +107,21 @@ class Builder(Recorder):
         decisions: Mapping[str, Any],
         inputs: Iterable[tuple[str, TensorType]],
         fragments: dict[Any, Any],
+        operations: Mapping[str, Operation],
     ):
         super().__init__(decisions)
-        self.nodes = [Node(name, INPUT, {}, (), type_) for name, type_ in inputs]
-        self._names = {node.id for node in self.nodes}
+        self.nodes: list[Node] = []
+        self._operations = operations
+        self._names: set[str] = set()
         self._fragments = fragments
         self._places: set[str] = set()
         self._designs: dict[tuple[str, ...], tuple[Any, ...]] = {}
+        for name, type_ in inputs:
+            self._names.add(name)
+            self._add(Node(name, INPUT, {}, (), type_))
+
+    def _add(self, node: Node) -> None:
+        self.nodes.append(node)
 
     def emit(self, step: Emit, operands: tuple[str, ...], name: str) -> str:
         """Add an operation; a name that is taken is numbered."""
@@ -90,9 +132,7 @@ class Builder(Recorder):
                 number += 1
             name = f"{name}~{number}"
         names.add(name)
-        self.nodes.append(
-            Node(name, step.op, step.settings, operands, step.type, step.cost, step.span)
-        )
+        self._add(Node(name, step.op, step.settings, operands, step.type, step.cost, step.span))
         return name
 
     def decide(self, name: str, branch: Branch) -> Any:
@@ -109,8 +149,8 @@ class Builder(Recorder):
             self._fragments[key] = found
         return found  # type: ignore[no-any-return]
 
-    def recall(self, step: UseCell, frame: tuple[str, ...], place: str) -> tuple[Key, str] | None:
-        """Emit a cell as it was emitted for the same design and types before."""
+    def fragment(self, step: UseCell, inputs: int) -> Fragment | None:
+        """What the design of a cell comes to at a use, remembered; none where names collide."""
         cells = self._cells(step)
         design = self._designs.get(cells)
         if design is None:
@@ -119,48 +159,99 @@ class Builder(Recorder):
             self._designs[cells] = design
         # The body itself is in the key and so stays alive: its id cannot be another's.
         key = (id(step.body), design)
-        fragment = self._fragments.get(key)
+        found: Fragment | None = self._fragments.get(key)
+        if found is not None:
+            return found
+        writer = _Writer(self.decisions)
+        inner: Any = tuple(range(-1, -1 - inputs, -1))
+        outcome, result = run(step.body, inner, writer, "", step.cell, "")
+        result_at: Any = result
+        names = [name for _, _, name in writer.entries]
+        if len(set(names)) < len(names):
+            return None
+        left = _sifted(writer.entries, result_at, inputs, self._operations)
+        found = Fragment(outcome, tuple(writer.entries), result_at, tuple(writer.seen), left)
+        if len(self._fragments) >= KEPT:
+            self._fragments.clear()
+        self._fragments[key] = found
+        return found
+
+    def recall(self, step: UseCell, frame: tuple[str, ...], place: str) -> tuple[Key, str] | None:
+        """Emit a cell as it was emitted for the same design and types before."""
+        fragment = self.fragment(step, len(frame))
         if fragment is None:
-            writer = _Writer(self.decisions)
-            inner: Any = tuple(range(-1, -1 - len(frame), -1))
-            outcome, result = run(step.body, inner, writer, "", step.cell, "")
-            result_at: Any = result
-            names = [name for _, _, name in writer.entries]
-            if len(set(names)) < len(names):
-                return None
-            fragment = Fragment(outcome, tuple(writer.entries), result_at, tuple(writer.seen))
-            if len(self._fragments) >= KEPT:
-                self._fragments.clear()
-            self._fragments[key] = fragment
+            return None
         for cell, signature, known in fragment.seen:
             self.saw(cell, signature, known)
-        handles: list[str] = []
         fresh = place not in self._places and bool(place)
         self._places.add(place)
-        prefix = f"{place}."
+        return fragment.outcome, self._place(fragment, frame, place, fresh)
+
+    def _place(self, fragment: Fragment, frame: tuple[str, ...], place: str, fresh: bool) -> str:
+        """Emit a fragment; ``fresh``: nothing has been emitted at this place yet."""
+        handles: list[str] = []
         for emitted, operands, name in fragment.entries:
             given = tuple([handles[o] if o >= 0 else frame[-1 - o] for o in operands])
             if fresh and name:
                 # The names of a fragment differ from each other, and nothing else is called so.
-                handle = prefix + name
-                self.nodes.append(
-                    Node(
-                        handle,
-                        emitted.op,
-                        emitted.settings,
-                        given,
-                        emitted.type,
-                        emitted.cost,
-                        emitted.span,
-                    )
+                handle = f"{place}.{name}"
+                cost, span = emitted.cost, emitted.span
+                self._add(
+                    Node(handle, emitted.op, emitted.settings, given, emitted.type, cost, span)
                 )
                 handles.append(handle)
             else:
                 handles.append(self.emit(emitted, given, join(place, name)))
-        result_place = fragment.result
-        return fragment.outcome, (
-            handles[result_place] if result_place >= 0 else frame[-1 - result_place]
-        )
+        at = fragment.result
+        return handles[at] if at >= 0 else frame[-1 - at]
+
+
+class LiveBuilder(Builder):
+    """Collects what is live of one architecture, cells as they were found to be live before."""
+
+    def __init__(
+        self,
+        decisions: Mapping[str, Any],
+        inputs: Iterable[tuple[str, TensorType]],
+        fragments: dict[Any, Any],
+        operations: Mapping[str, Operation],
+    ):
+        self._sieve = Sieve(operations)
+        super().__init__(decisions, inputs, fragments, operations)
+
+    def _add(self, node: Node) -> None:
+        self._sieve.take(node)
+
+    def network(self, output: str, name: str) -> Network:
+        """The live network."""
+        return self._sieve.network((output,), name)
+
+    def _place(self, fragment: Fragment, frame: tuple[str, ...], place: str, fresh: bool) -> str:
+        sieve = self._sieve
+        frame = tuple([sieve.at(handle) for handle in frame])
+        left = fragment.live
+        if left is None or not fresh or not sieve.zero.isdisjoint(frame):
+            return super()._place(fragment, frame, place, fresh)
+        entries, at = left
+        kept = sieve.kept
+        prefix = f"{place}."
+        # Negative places, which are the inputs, are found from the end.
+        handles = [prefix + name for _, _, name in entries]
+        handles += reversed(frame)
+        for handle, (emitted, operands, _) in zip(handles, entries, strict=False):
+            kept[handle] = tuple.__new__(
+                Node,
+                (
+                    handle,
+                    emitted.op,
+                    emitted.settings,
+                    tuple([handles[o] for o in operands]),
+                    emitted.type,
+                    emitted.cost,
+                    emitted.span,
+                ),
+            )
+        return handles[at]
 
 
 class _Writer(Recorder):

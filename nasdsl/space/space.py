@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from nasdsl.diagnostics import Diagnostic, DiagnosticError, Span, problem, suggestion
 from nasdsl.graph.fingerprint import fingerprint
-from nasdsl.graph.live import live
 from nasdsl.graph.network import Network, Node
 from nasdsl.language.settings import Entry
 from nasdsl.operations.operation import Operation, TensorType
 from nasdsl.operations.table import OPERATIONS
 from nasdsl.seeding import generator
 from nasdsl.space.budget import Budget, Unsupported
-from nasdsl.space.building import Builder, Fragment, Recorder
+from nasdsl.space.building import Builder, Fragment, LiveBuilder, Recorder
 from nasdsl.space.constraints import Constraints
 from nasdsl.space.feasible import Bounds, Feasible, cost_bounds, feasible, simple_tests
 from nasdsl.space.flat import Flat, flatten
@@ -512,9 +511,17 @@ class Space:
 
     def written(self, decisions: Mapping[str, Any]) -> tuple[list[Node], str]:
         """The operations of an architecture as written, and the id of the result."""
-        builder = Builder(decisions, zip(self._handles, self.inputs, strict=True), self._fragments)
+        inputs = zip(self._handles, self.inputs, strict=True)
+        builder = Builder(decisions, inputs, self._fragments, self.operations)
         _, handle = run(self.step, self._handles, builder)
         return builder.nodes, handle
+
+    def network(self, decisions: Mapping[str, Any]) -> Network:
+        """The live network of an architecture."""
+        inputs = zip(self._handles, self.inputs, strict=True)
+        builder = LiveBuilder(decisions, inputs, self._fragments, self.operations)
+        _, handle = run(self.step, self._handles, builder)
+        return builder.network(handle, self.name)
 
     # ---- finding
 
@@ -649,8 +656,7 @@ class Architecture:
     @cached_property
     def network(self) -> Network:
         """The live network: types and costs worked out, dead parts gone."""
-        nodes, output = self.written
-        return live(nodes, (output,), self.space.name, self.space.operations)
+        return self.space.network(self.decisions)
 
     @property
     def graph(self) -> nx.MultiDiGraph[str]:
