@@ -1,18 +1,21 @@
 """How many architectures, neighbors and networks a second a space gives.
 
     python -m benchmarks.spaces
+    python -m benchmarks.spaces --peer Optuna=/tmp/optuna/bin/python --peer NNI=/tmp/nni/bin/python
 
-The NAS-Bench-201 cell, one process and one thread; every rate is the median of several rounds, in
-which the rows take turns. Optuna, where it is installed, samples the same six decisions.
+The NAS-Bench-201 cell, one thread; every rate is the median of several rounds, in which the rows take
+turns. Other libraries do the same in processes of their own (``benchmarks/peers.py``): those that
+this Python has, and those that another one has, named by ``--peer``. For the others it is told how to
+install them.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import platform
 import statistics
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -20,6 +23,7 @@ from time import perf_counter
 import click
 
 import nasdsl
+from benchmarks.peers import PEERS, Process
 from nasdsl.seeding import generator
 
 SPACES = Path(__file__).parents[1] / "spaces"
@@ -76,48 +80,65 @@ def limited(number: int, tight: bool) -> Callable[[int], int]:
     return run
 
 
-def optuna_sampling(number: int) -> Callable[[int], int]:
-    import optuna
+def started(given: tuple[str, ...]) -> tuple[dict[str, Process], dict[str, str]]:
+    """The peers that run, and why the others do not."""
+    named = dict(g.split("=", 1) for g in given)
+    unknown = sorted(named.keys() - PEERS.keys())
+    if unknown:
+        raise click.UsageError(f"no peer is called {unknown[0]}; there are {', '.join(PEERS)}")
+    running: dict[str, Process] = {}
+    missing: dict[str, str] = {}
+    for name in PEERS:
+        try:
+            running[name] = Process(name, named.get(name, sys.executable))
+        except ImportError as error:
+            missing[name] = str(error)
+    return running, missing
 
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    values = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
 
-    def run(turn: int) -> int:
-        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=turn + 1))
-        for _ in range(number):
-            trial = study.ask()
-            for edge in range(6):
-                trial.suggest_categorical(f"edge{edge}", values)
-        return number
-
-    return run
+def shown(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
 
 
 @click.command()
 @click.option("--rounds", default=5, show_default=True)
 @click.option("--scale", default=1.0, show_default=True, help="How much work in a round.")
-def main(rounds: int, scale: float) -> None:
+@click.option("--peer", "peers", multiple=True, help="NAME=PYTHON, a Python that has a library.")
+def main(rounds: int, scale: float, peers: tuple[str, ...]) -> None:
     def n(number: int) -> int:
         return max(1, round(number * scale))
 
-    rows: dict[str, Callable[[int], int]] = {
+    own: dict[str, Callable[[int], int]] = {
         "sampling": sampling(n(20_000)),
         "neighbors, as decisions": neighbors(n(400), identified=False),
-        "neighbors, with fingerprints": neighbors(n(8), identified=True),
-        "networks with shapes and costs": networks(n(200)),
+        "neighbors, with fingerprints": neighbors(n(40), identified=True),
+        "networks with shapes and costs": networks(n(400)),
         "once-for-all, uniform": limited(n(300), tight=False),
         "once-for-all, at most 4.5 M parameters": limited(n(300), tight=True),
     }
-    if importlib.util.find_spec("optuna") is not None:
-        rows["sampling, Optuna"] = optuna_sampling(n(200))
-    for run in rows.values():
-        run(-1)
+
+    def timed(run: Callable[[int], int]) -> Callable[[int], float]:
+        def rate(turn: int) -> float:
+            start = perf_counter()
+            return run(turn) / (perf_counter() - start)
+
+        return rate
+
+    rows = {name: timed(run) for name, run in own.items()}
+    running, missing = started(peers)
+    for name, process in running.items():
+        for row in process.rows:
+            amount = n(PEERS[name].amounts[row])
+            rows[f"{row}, {name} {process.version}"] = process.rate(row, amount)
+    rows = dict(sorted(rows.items(), key=lambda r: r[0].split(",")[0]))
+    for rate in rows.values():
+        rate(-1)
     rates: dict[str, list[float]] = {name: [] for name in rows}
     for turn in range(rounds):
-        for name, run in rows.items():
-            start = perf_counter()
-            done = run(turn)
-            rates[name].append(done / (perf_counter() - start))
+        for name, rate in rows.items():
+            rates[name].append(rate(turn))
+    for process in running.values():
+        process.close()
     facts = {
         "benchmark": "spaces",
         "python": platform.python_version(),
@@ -127,7 +148,10 @@ def main(rounds: int, scale: float) -> None:
     }
     print(json.dumps({**facts, "per_second": rates}))
     for name, found in rates.items():
-        print(f"| {name} | {statistics.median(found):,.0f} | {min(found):,.0f}-{max(found):,.0f} |")
+        low, middle, high = map(shown, (min(found), statistics.median(found), max(found)))
+        print(f"| {name} | {middle} | {low}-{high} |")
+    for name, why in missing.items():
+        print(f"without {name} ({why}); to install: {PEERS[name].install}")
 
 
 if __name__ == "__main__":
