@@ -10,7 +10,7 @@ from nasdsl.compiler.plan import recipe_of
 from nasdsl.compiler.recipe import Recipe
 from nasdsl.compiler.supernet.trace import PlaceKey, edge_segment, edges
 from nasdsl.diagnostics import DiagnosticError, problem
-from nasdsl.graph.live import ZERO
+from nasdsl.graph.live import IDENTITY, ZERO
 from nasdsl.graph.network import Node
 from nasdsl.operations.operation import TensorType
 from nasdsl.space import Space
@@ -168,6 +168,8 @@ class _Merging:
                 raise DiagnosticError([step.diagnostic])
 
     def _emit(self, step: Emit, operands: tuple[Value, ...], place: PlaceKey) -> Value:
+        if step.op == IDENTITY:
+            return operands[0]
         if step.op == "add":
             operands = tuple(v for v in operands if not self.found.zero(v)) or operands[:1]
             if len(operands) == 1:

@@ -1,0 +1,1 @@
+"""Training of supernets: by bilevel optimization (DARTS), and by sandwiches of paths."""
