@@ -198,7 +198,7 @@ class Peer:
 PEERS = {
     "archai": Peer(
         "archai",
-        "pip install torch pandas pyyaml tqdm 'overrides==3.1.0' && "
+        "pip install torch pandas matplotlib pyyaml tqdm 'overrides==3.1.0' && "
         "pip install --no-deps archai==1.0.0",
         archai,
         {"sampling": 6_000, "neighbors": 1_200},

@@ -63,19 +63,27 @@ def simplified(cell: Edges) -> str:
     has weights of its own: those of zero are the constant of its norm. Weights are numbered,
     and of all numberings that keep alike edges together the least text counts.
     """
+    return numbered(cell)[0]
+
+
+def numbered(cell: Edges) -> tuple[str, dict[int, int]]:
+    """A cell as :func:`simplified`, and the numbers that its weights have there, by edge.
+
+    Edges without weights, and edges whose weights the result does not depend on, have none.
+    """
     graph, result = _graph(cell)
     if result is None:
-        return "0"
+        return "0", {}
     shapes = {edge: _shape(edge, graph) for edge in _weights(result, graph)}
     groups = [
         list(g)
         for _, g in itertools.groupby(sorted(shapes, key=shapes.__getitem__), shapes.__getitem__)
     ]
-    texts = []
+    found = []
     for orders in itertools.product(*(itertools.permutations(g) for g in groups)):
         number = {edge: i for i, edge in enumerate(itertools.chain(*orders))}
-        texts.append(_text(result, graph, number))
-    return min(texts)
+        found.append((_text(result, graph, number), number))
+    return min(found, key=lambda f: f[0])
 
 
 Value = tuple[object, ...] | None

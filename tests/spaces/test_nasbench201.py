@@ -16,7 +16,7 @@ import nasdsl
 from nasdsl.compiler import compile_network
 from nasdsl.compiler.names import module_path
 from nasdsl.graph.network import Network
-from tests.spaces import published
+from tests.spaces import arithmetic, published
 
 FILE = Path(__file__).parents[2] / "spaces" / "nasbench201.nas"
 
@@ -128,6 +128,82 @@ def test_a_fingerprint_does_not_depend_on_what_stands_around_a_cell(space, small
         assert len({space[rank].fingerprint for rank in ranks[:4]}) == 1
     ones = [ranks[0] for ranks in draw.sample(list(classes.values()), 30)]
     assert len({space[rank].fingerprint for rank in ones}) == 30
+
+
+@pytest.mark.parametrize("mode", ["running", "batch"])
+def test_all_cells_of_a_class_compute_the_same(classes, mode):
+    """All pairs of all classes: every cell, dead edges too, under the weights that match.
+
+    What a cell computes and which weights match are written from the benchmark's description;
+    that compiled networks compute it is held below. Pairs agree because each cell agrees with
+    the first of its class.
+    """
+    cells = list(published.cells())
+    x = torch.randn(2, 2, 5, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+    def made(weights: arithmetic.Weights) -> torch.Tensor:
+        parts = range(0, len(cells), 2_500)
+        return torch.cat(
+            [
+                arithmetic.outputs(cells[i : i + 2_500], weights.at(slice(i, i + 2_500)), x, mode)
+                for i in parts
+            ]
+        )
+
+    first = torch.empty(len(cells), dtype=torch.long)
+    for ranks in classes.values():
+        first[ranks] = ranks[0]
+    found = made(arithmetic.matching(cells, seed=2)).flatten(1)
+    assert len(found) == 15_625 and len(classes) == 6_398
+    assert (found - found[first]).abs().max() < 1e-11
+    # Some classes compute the same by identities of pooling, which no fingerprint claims.
+    assert len(torch.unique(found.mul(1e6).round(), dim=0)) > 5_000
+    # Without matching, cells of a class agree only where they have no weights.
+    found = made(arithmetic.Weights.drawn((len(cells), 6), torch.Generator().manual_seed(3)))
+    apart = (found.flatten(1) - found.flatten(1)[first]).abs().amax(1) > 1e-6
+    other = first != torch.arange(len(cells))
+    weighted = torch.tensor([bool(published.numbered(c)[1]) for c in cells])
+    assert torch.equal(apart, other & weighted)
+
+
+def test_compiled_cells_compute_what_the_benchmark_describes():
+    """Ties the arithmetic of the test above to compiled networks, all their weights set."""
+    space = nasdsl.load(
+        """
+        use "nasbench201.nas"
+        input image[2, 5, 5]
+        output features[2, 5, 5]
+        network = Cell(2)
+        """
+    )
+    draw = torch.Generator().manual_seed(4)
+    x = torch.randn(2, 2, 5, 5, generator=draw, dtype=torch.float64)
+    cells = list(published.cells())
+    ranks = random.Random(5).sample(range(len(cells)), 40)
+    weights = arithmetic.Weights.drawn((len(ranks), 6), draw)
+    edges = [f"Cell.n_{j}_{i}" for j in (1, 2, 3) for i in range(j)]
+    for mode in ("running", "batch"):
+        expected = arithmetic.outputs([cells[r] for r in ranks], weights, x, mode)
+        for at, rank in enumerate(ranks):
+            written, output = space[rank].written
+            model = compile_network(Network(tuple(written), (output,))).double()
+            state = model.state_dict()
+            for name in state:
+                edge = next(e for e, path in enumerate(edges) if name.startswith(f"{path}."))
+                own = weights.at((at, edge))
+                values = {
+                    "bn.weight": own.scale,
+                    "bn.bias": own.shift,
+                    "bn.running_mean": own.mean,
+                    "bn.running_var": own.variance,
+                    "conv.weight": own.wide if "3x3" in name else own.narrow[..., None, None],
+                }
+                end = ".".join(name.split(".")[-2:])
+                state[name] = values.get(end, state[name])
+            model.load_state_dict(state)
+            with torch.no_grad():
+                made = model.train(mode == "batch")(x)
+            torch.testing.assert_close(made, expected[at], rtol=1e-9, atol=1e-9)
 
 
 def test_networks_of_one_fingerprint_compute_the_same(small, classes):
