@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 import networkx as nx
 import pytest
@@ -22,7 +23,7 @@ from nasdsl.operations.operation import Cost, TensorType
 from nasdsl.operations.resolve import resolve
 from nasdsl.operations.table import OPERATIONS
 from tests.graph.isomorphism import mapping
-from tests.space.programs import programs
+from tests.space.programs import Drawn, programs
 
 CELLS = """
 input  image[2, 8, 8]
@@ -75,42 +76,67 @@ def randomized(module: torch.fx.GraphModule, seed: int) -> None:
             tensor.copy_(values if "running_var" in name else values * sign)
 
 
-def transferred(source: Network, target: Network, seed: int) -> float:
-    """The greatest difference of outputs, with the weights of one put into the other."""
-    nodes = mapping(source, target)
-    assert nodes is not None
-    one, other = compile_network(source, seed), compile_network(target, seed + 1)
-    randomized(one, seed)
-    state = other.state_dict()
-    given = one.state_dict()
-    for at, there in nodes.items():
-        module = one.meta["paths"][at].module
-        if module is not None:
-            into = other.meta["paths"][there].module
-            for name in [n for n in given if n.startswith(f"{module}.")]:
-                state[into + name[len(module) :]] = given[name]
-    other.load_state_dict(state)
-    shapes = [node.type.shape for node in source.inputs]
-    inputs = [torch.randn(3, *s, generator=torch.Generator().manual_seed(seed)) for s in shapes]
+def computed(model: torch.fx.GraphModule, network: Network, seed: int) -> torch.Tensor:
+    """Output for random inputs, without generating the model's code, which takes longest."""
+    draw = torch.Generator().manual_seed(seed)
+    inputs = [torch.randn(3, *node.type.shape, generator=draw) for node in network.inputs]
     with torch.no_grad():
-        a, b = one.eval()(*inputs), other.eval()(*inputs)
-    return float((a - b).abs().max() / (1 + a.abs().max()))
+        result: torch.Tensor = torch.fx.Interpreter(model.eval()).run(*inputs)
+    return result
+
+
+def pairs_agree(networks: Sequence[Network], seed: int) -> int:
+    """All pairs of networks of one fingerprint, under weights carried along isomorphisms.
+
+    Each is held to the first one, with its weights; so any two agree under theirs. Returns the
+    number of pairs.
+    """
+    first, *others = networks
+    model = compile_network(first, seed)
+    randomized(model, seed)
+    given = model.state_dict()
+    expected = computed(model, first, seed)
+    for number, network in enumerate(others, 1):
+        nodes = mapping(first, network)
+        assert nodes is not None
+        other = compile_network(network, seed + number)
+        state = other.state_dict()
+        for at, there in nodes.items():
+            module = model.meta["paths"][at].module
+            if module is not None:
+                into = other.meta["paths"][there].module
+                for name in [n for n in given if n.startswith(f"{module}.")]:
+                    state[into + name[len(module) :]] = given[name]
+        other.load_state_dict(state)
+        apart = (computed(other, network, seed) - expected).abs().max()
+        assert apart / (1 + expected.abs().max()) < 1e-5
+    return len(networks) * len(others) // 2
+
+
+def by_class(architectures: Iterable[nasdsl.Architecture]) -> list[list[Network]]:
+    """The networks of each fingerprint that several architectures have."""
+    found: dict[str, list[Network]] = defaultdict(list)
+    for architecture in architectures:
+        found[architecture.fingerprint].append(architecture.network)
+    return [networks for networks in found.values() if len(networks) > 1]
 
 
 def test_equal_fingerprints_compute_the_same() -> None:
-    """Hundreds of pairs of one class: an isomorphism, and outputs under its weights."""
-    space = nasdsl.load(CELLS)
-    classes: dict[str, list[Network]] = defaultdict(list)
-    for architecture in space.samples(1_000, seed=1):
-        classes[architecture.fingerprint].append(architecture.network)
-    pairs = [
-        pair
-        for networks in classes.values()
-        for pair in itertools.islice(itertools.combinations(networks, 2), 3)
-    ]
-    assert len(pairs) >= 200
-    for seed, (a, b) in enumerate(pairs[:200]):
-        assert transferred(a, b, seed) < 1e-5
+    """More than two thousand pairs of cells."""
+    classes = by_class(nasdsl.load(CELLS).samples(1_400, seed=1))
+    assert sum(pairs_agree(networks, seed) for seed, networks in enumerate(classes)) > 2_000
+
+
+def test_equal_fingerprints_of_random_spaces_compute_the_same() -> None:
+    """More than a thousand pairs of spaces of every kind that the language has."""
+    pairs = 0
+    for seed in range(280):
+        draw = random.Random(seed)
+        space = analyze(Source("<text>", Drawn(draw).program())).space
+        if space is not None and space.size > 1:
+            ranks = draw.sample(range(space.size), min(space.size, 14))
+            pairs += sum(pairs_agree(c, seed) for c in by_class(space[r] for r in ranks))
+    assert pairs > 1_000
 
 
 def test_classes_are_those_of_isomorphism() -> None:
