@@ -162,13 +162,13 @@ def _means(doc: str) -> str:
 
 def searcher_items() -> Mapping[str, Item]:
     """The searchers with all their settings, the common ones included."""
-    from nasdsl.search.table import COMMON, lookup, names
+    from nasdsl.search.table import lookup, names, whole
 
     found = {}
     for name in names():
         kind = lookup(name)
         if kind is not None:
-            found[name] = Item(name, (*kind.item.options, *COMMON), kind.item.doc)
+            found[name] = whole(kind)
     return found
 
 

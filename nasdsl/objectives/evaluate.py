@@ -37,6 +37,7 @@ def evaluate(
     keep_weights: bool = False,
     facts: Mapping[str, Fact] | None = None,
     joined: bool = False,
+    initial: Callable[[Network, int], nn.Module] | None = None,
 ) -> Measurement:
     """Compiles a network, trains it once, and measures what is asked for.
 
@@ -59,13 +60,14 @@ def evaluate(
         facts: what the space knows beyond the graph, as ``{"declared_params": 1073466}``.
         joined: train on the training and validation samples together, for a final network;
             values on the validation samples then say nothing about new ones.
+        initial: (network, seed) -> the module to train, where it does not start at random.
     """
 
     def build(progress: _Progress) -> tuple[nn.Module, Dataset | None]:
         from nasdsl.compiler import compile_network
 
         with progress.timed("compile"):
-            module = compile_network(network, seed).to(device)
+            module = (initial or compile_network)(network, seed).to(device)
         if data_settings.source == SOURCE:
             return module, None
         with progress.timed("data"):

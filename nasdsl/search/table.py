@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from nasdsl.diagnostics import Diagnostic, DiagnosticError, Note, problem, suggestion
 from nasdsl.language.settings import Entry, Item, Option, read_entry
-from nasdsl.search import na_random
+from nasdsl.search import darts, elastic, na_darts, na_random
 from nasdsl.search.evolution import RegularizedEvolution
+from nasdsl.search.learned import Learned
 from nasdsl.search.local import LocalSearch
 from nasdsl.search.na_evolution import NeighborhoodAwareEvolution
 from nasdsl.search.random_search import RandomSearch
 from nasdsl.search.searcher import Searcher
 from nasdsl.search.wrappers import Distinct, Limited, redraws
+from nasdsl.training.oneshot.settings import DartsSettings, ElasticSettings
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
@@ -36,6 +38,18 @@ COMMON = (
 """Settings that every searcher takes."""
 
 
+Training = DartsSettings | ElasticSettings
+"""Settings of a supernet's training."""
+
+
+def _no_training(settings: Mapping[str, Any]) -> Training | None:
+    return None
+
+
+def _no_demand(settings: Mapping[str, Any], objectives: Sequence[str]) -> str | None:
+    return None
+
+
 def _no_score(settings: Mapping[str, Any], objectives: Sequence[str]) -> Entry | None:
     return None
 
@@ -49,11 +63,17 @@ class Kind:
         build: (space, settings) -> searcher, without dedupe and limits.
         score: (settings, names of the file's objectives) -> an objective to be measured and
             maximized beside the file's own, if any.
+        training: settings -> those of the supernet that is trained before the first proposal,
+            if any. What a mixed one has learned then stands in the settings under ``learned``;
+            from an elastic one the trials take their weights.
+        demand: as ``score``, -> what the file lacks for this searcher, if anything.
     """
 
     item: Item
     build: Callable[[Space, Mapping[str, Any]], Searcher]
     score: Callable[[Mapping[str, Any], Sequence[str]], Entry | None] = _no_score
+    training: Callable[[Mapping[str, Any]], Training | None] = _no_training
+    demand: Callable[[Mapping[str, Any], Sequence[str]], str | None] = _no_demand
 
     @property
     def name(self) -> str:
@@ -160,9 +180,57 @@ SURROGATE = Kind(
     ),
     _surrogate,
 )
+DARTS = Kind(
+    Item(
+        "darts",
+        (darts.SAMPLES, *darts.OPTIONS),
+        doc="the architecture that a mixed supernet has learned to weigh most",
+    ),
+    darts.build,
+    training=darts.training,
+)
+NA_DARTS = Kind(
+    Item(
+        "na_darts",
+        (darts.SAMPLES, *na_darts.OPTIONS),
+        doc="DARTS on the mean loss over a neighborhood of the mixture",
+    ),
+    darts.build,
+    training=darts.training,
+)
+
+
+def _flatnas(space: Space, settings: Mapping[str, Any]) -> Searcher:
+    from nasdsl.search.flatnas import FlatNas
+
+    keys = ("seed", "alpha", "initial", "batch", "population", "generations")
+    return FlatNas(space, model=str(settings["model"]), **{key: settings[key] for key in keys})
+
+
+FLATNAS = Kind(
+    Item(
+        "flatnas",
+        elastic.OPTIONS,
+        doc="accuracy and flatness in weight space, on weights of an elastic supernet",
+    ),
+    _flatnas,
+    training=elastic.training,
+    demand=elastic.demand,
+)
 SEARCHERS: dict[str, Kind] = {
     kind.name: kind
-    for kind in (RANDOM, NA_RANDOM, LOCAL, EVOLUTION, NA_EVOLUTION, NSGA2, SURROGATE)
+    for kind in (
+        RANDOM,
+        NA_RANDOM,
+        LOCAL,
+        EVOLUTION,
+        NA_EVOLUTION,
+        NSGA2,
+        SURROGATE,
+        DARTS,
+        NA_DARTS,
+        FLATNAS,
+    )
 }
 """The searchers that come with the package."""
 
@@ -202,9 +270,19 @@ class SearchSettings:
         """Most seconds for one network, if limited."""
         return self.values["timeout"] or None
 
-    def searcher(self, space: Space) -> Searcher:
-        """The searcher, without repetitions and limited to its samples."""
-        known = Distinct(self.kind.build(space, self.values), redraws(space.size), space.feasible)
+    @property
+    def training(self) -> Training | None:
+        """How the supernet is trained before the first proposal, if there is one."""
+        return self.kind.training(self.values)
+
+    def searcher(self, space: Space, learned: Learned | None = None) -> Searcher:
+        """The searcher, without repetitions and limited to its samples.
+
+        ``learned`` are the weights of alternatives that a mixed supernet has learned, for the
+        searchers that need them.
+        """
+        values = self.values if learned is None else {**self.values, "learned": learned}
+        known = Distinct(self.kind.build(space, values), redraws(space.size), space.feasible)
         return Limited(known, self.samples)
 
 
@@ -250,9 +328,15 @@ def read_search(entry: Entry | None) -> tuple[SearchSettings | None, list[Diagno
         message = f"'{entry.name}' is not a searcher{suggestion(entry.name, known)}"
         note = Note(f"there are: {', '.join(known)}")
         return None, [Diagnostic("NAS410", message, entry.span, notes=(note,))]
-    item = Item(kind.name, (*COMMON, *kind.item.options), kind.item.doc)
-    values, problems = read_entry(_flat(entry), item)
+    values, problems = read_entry(_flat(entry), whole(kind))
     return SearchSettings(kind, values), problems
+
+
+def whole(kind: Kind) -> Item:
+    """A searcher with the common settings; its own of the same name take their place."""
+    own = {option.name: option for option in kind.item.options}
+    common = [own.pop(option.name, option) for option in COMMON]
+    return Item(kind.name, (*common, *own.values()), kind.item.doc)
 
 
 def _flat(entry: Entry) -> Entry:

@@ -12,6 +12,7 @@ from nasdsl.graph.network import Network
 from nasdsl.objectives.evaluate import evaluate
 from nasdsl.objectives.measurement import Fact, Measurement
 from nasdsl.objectives.metrics import MetricRequest
+from nasdsl.study.oneshot import Inherited
 from nasdsl.training.settings import DataSettings, TrainSettings
 
 
@@ -24,6 +25,7 @@ class Evaluator:
         requests: what to measure.
         device: ``cpu`` or ``cuda``.
         base_folder: what relative paths of the data are relative to.
+        inherited: where networks take their first weights from, if not at random.
     """
 
     data: DataSettings
@@ -31,6 +33,7 @@ class Evaluator:
     requests: tuple[MetricRequest, ...]
     device: str
     base_folder: str
+    inherited: Inherited | None = None
 
     def __call__(
         self,
@@ -53,6 +56,7 @@ class Evaluator:
                 keep_weights,
                 facts,
                 joined,
+                initial=None if self.inherited is None else self.inherited.module,
             )
 
 

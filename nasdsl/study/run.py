@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nasdsl.diagnostics import Diagnostic, DiagnosticError, errors, order, problem
 from nasdsl.objectives.table import SOURCE, check_table, without_table
 from nasdsl.search import SearchSettings, read_search
-from nasdsl.study import choice, folder, store
+from nasdsl.study import choice, folder, oneshot, store
 from nasdsl.study.executors import Executor, InProcess, Processes
 from nasdsl.study.loop import Study
 from nasdsl.study.plan import Plan, read_plan
@@ -97,6 +97,10 @@ def settings_of(space: Space) -> tuple[Settings | None, list[Diagnostic]]:
     score = search.kind.score(search.values, names)
     plan, wrong = read_plan(space, search.seed, search.trials, score)
     found += wrong
+    lacking = search.kind.demand(search.values, names)
+    if lacking is not None:
+        span = None if space.search is None else space.search.span
+        found.append(Diagnostic("NAS412", lacking, span))
     if errors(found):
         return None, order(found)
     return Settings(search, data, train, report, plan), order(found)
@@ -187,6 +191,7 @@ def _check_data(space: Space, settings: Settings, device: str, base: str) -> Non
 
     _check_device(device)
     requests = [request for _, request in settings.plan.measured]
+    oneshot.check(space, settings.search, settings.data)
     if settings.data.source == SOURCE:
         check_table(space, settings.data, requests, base)
         return
@@ -235,10 +240,21 @@ def _go_on(
         start.base_folder,
     )
     with display(progress, plan, f"{space.name} in {place}", workers) as shown:
+        lent = oneshot.trained(
+            place,
+            space,
+            settings.search,
+            settings.data,
+            settings.train,
+            device,
+            start.base_folder,
+            shown.say,
+        )
+        evaluator = replace(evaluator, inherited=lent.inherited)
         study = Study(
             facts,
             space,
-            settings.search.searcher(space),
+            settings.search.searcher(space, lent.learned),
             plan,
             _executor(evaluator, workers, settings.search.timeout, device, _is_suspect(facts)),
             settings.search.samples,

@@ -8,7 +8,7 @@ from typing import Any
 
 from nasdsl.compiler.plan import recipe_of
 from nasdsl.compiler.recipe import Recipe
-from nasdsl.compiler.supernet.trace import PlaceKey, edge_segment, edges
+from nasdsl.compiler.supernet.trace import PlaceKey, edge_segment, edges, member_order
 from nasdsl.diagnostics import DiagnosticError, problem
 from nasdsl.graph.live import IDENTITY, ZERO
 from nasdsl.graph.network import Node
@@ -235,7 +235,7 @@ class _Merging:
             steps.update(zip(members, found.steps, strict=True))
         rest = next(iter(picks.values())).rest
         beside = [frame[i] for i in rest.inputs if i < len(frame)]
-        members = tuple(sorted(steps, key=_order))
+        members = tuple(sorted(steps, key=member_order))
         results = []
         for member in members:
             segment = edge_segment(branch, member) + pending
@@ -260,7 +260,3 @@ class _Merging:
             return results[0]
         step = Mixed(place, name, tuple(results[i].at for i in kept), tuple(kept))
         return self.found.add(step, results[0].type)
-
-
-def _order(member: Any) -> tuple[str, Any]:
-    return (type(member).__name__, member)

@@ -75,6 +75,11 @@ def edge_segment(branch: Branch, member: Any) -> str:
     return f"{branch.name}[{member}]"
 
 
+def member_order(member: Any) -> tuple[str, Any]:
+    """What members of a pick are sorted by where they stand in the order of their weights."""
+    return (type(member).__name__, member)
+
+
 @dataclass
 class Trace:
     """The places of one architecture's nodes, in the order of its operations as written.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nasdsl.graph.drawing import draw
 from nasdsl.language.settings import Entry
-from nasdsl.study import choice, files
+from nasdsl.study import choice, files, oneshot
 from nasdsl.study.best import read_best
 from nasdsl.study.folder import REPORT, start_of
 from nasdsl.study.plan import Plan
@@ -45,7 +45,7 @@ def content(folder: Path, store: Store, space: Space, settings: Settings, plan: 
     return Page(
         title=space.name,
         doc=space.doc,
-        facts=_facts(space, rows, front),
+        facts={**_facts(space, rows, front), **oneshot.facts(folder)},
         aims=tuple(
             Aim(a.name, a.maximize, a.request.facts.unit, a.request.facts.definition)
             for a in plan.aims

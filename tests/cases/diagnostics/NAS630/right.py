@@ -1,0 +1,3 @@
+import nasdsl
+
+nasdsl.run("right_space.nas", out="run", progress="quiet")

@@ -1,0 +1,3 @@
+import nasdsl
+
+nasdsl.run("wrong_space.nas", out="run", progress="quiet")
