@@ -12,9 +12,12 @@ from nasdsl.cli.arguments import load_space, overridable, seeded, trusting
 from nasdsl.cli.files import STREAM, write_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nasdsl.graph.network import Network
-    from nasdsl.space import Architecture
+    from nasdsl.space import Architecture, Space
     from nasdsl.space.outside import Outside
+    from nasdsl.study.scoring import Assessment
 
 BINARY = (".pt2", ".onnx")
 """Endings of files that are not text."""
@@ -112,16 +115,30 @@ ARCH is a rank, a key of the space, or a JSON file.
 Examples:
   nasdsl score space.nas 7712
   nasdsl score space.nas 7712 --metric params --metric 'flatness.weights(M=5)'
+  nasdsl score space.nas 7712 40 --report compared.html --neighbors 6
 """
 )
 @click.argument("file")
-@click.argument("arch")
+@click.argument("archs", metavar="ARCH...", nargs=-1, required=True)
 @click.option(
     "--metric",
     "metrics",
     multiple=True,
     metavar="NAME",
     help="A metric as written in a file; repeatable. Those of the file's objectives by default.",
+)
+@click.option(
+    "--report",
+    "page",
+    metavar="OUT.html",
+    help="Draw the networks side by side: accuracy against severity, epsilon and sigma.",
+)
+@click.option(
+    "--neighbors",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Neighbors of each network to train for the report.",
 )
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @seeded
@@ -130,43 +147,127 @@ Examples:
 @output.answers
 def score(
     file: str,
-    arch: str,
+    archs: tuple[str, ...],
     metrics: tuple[str, ...],
+    page: str | None,
+    neighbors: int,
     device: str,
     seed: int,
     overrides: dict[str, str],
-) -> None:
-    """Train one architecture as the file says, and measure it.
+) -> int:
+    """Train architectures as the file says, and measure them.
 
     With the seed of a run this gives the values that the run records. Metrics that need no
-    training train nothing. With -v each metric's definition is printed.
+    training train nothing. A metric that fails takes no other with it: it is told, and the exit
+    code is 1. With -v each metric's definition is printed.
+
+    What --report draws is what the file's report { ... } asks for; without one, corruptions,
+    two attacks and noisy weights on 500 validation images.
     """
+    if neighbors and page is None:
+        raise click.UsageError("--neighbors needs --report, which draws them")
     out = output.current()
     space = load_space(file, overrides)
-    architecture = space.find(arch)
-    from nasdsl.study.scoring import score as measure
+    found = [space.find(arch) for arch in archs]
+    from nasdsl.study.scoring import Scorer, asking
 
-    scores = measure(space, architecture, metrics, seed, device, str(Path(file).parent))
+    scorer = Scorer(
+        asking(space, metrics),
+        seed,
+        device,
+        str(Path(file).parent),
+        profiled=page is not None,
+        neighbors=neighbors,
+    )
+    assessed = []
+    for name, architecture in zip(archs, found, strict=True):
+        if page is not None and not out.as_json:
+            out.remark(f"{name}: training and measuring")
+        assessed.append((name, scorer.assess(architecture)))
+        _tell(*assessed[-1], several=len(archs) > 1)
+    if page is not None:
+        _draw(page, space, assessed, seed, device)
+    return _failures(assessed)
+
+
+def _tell(name: str, assessed: Assessment, several: bool) -> None:
+    """The scores of one network."""
+    out = output.current()
     if out.as_json:
-        for found in scores:
-            out.record(found.to_json())
+        for score in assessed.scores:
+            out.record({"arch": name, **score.to_json()})
         return
     rows = [
         (
-            found.metric,
-            f"{layout.number(found.value)} {found.unit}".rstrip(),
-            "-" if found.spread is None else layout.number(found.spread),
-            f"{found.seconds:.2f}",
+            score.metric,
+            "failed"
+            if score.value is None
+            else f"{layout.number(score.value)} {score.unit}".rstrip(),
+            "-" if score.spread is None else layout.number(score.spread),
+            f"{score.seconds:.2f}",
         )
-        for found in scores
+        for score in assessed.scores
     ]
     first, *lines = layout.table(rows, ("metric", "value", "spread", "seconds"), left=(0,))
+    if several:
+        out.line(name)
     out.line(first)
-    for found, line in zip(scores, lines, strict=True):
+    for score, line in zip(assessed.scores, lines, strict=True):
         out.line(line)
         if out.verbose:
-            for text in layout.wrapped(found.definition, "    "):
+            for text in layout.wrapped(score.definition, "    "):
                 out.line(text)
+
+
+def _draw(
+    page: str,
+    space: Space,
+    assessed: Sequence[tuple[str, Assessment]],
+    seed: int,
+    device: str,
+) -> None:
+    """The page of ``--report``."""
+    from nasdsl.study.report.comparison import comparison
+
+    settings = {
+        "data": "defaults" if space.data is None else space.data.source(),
+        "train": ", ".join(entry.source() for entry in space.train) or "defaults",
+        "seed": str(seed),
+        "device": device,
+    }
+    write_text(page, comparison(space.name, space.doc, assessed, settings))
+    out = output.current()
+    if not out.as_json:
+        out.remark(f"{page}: {len(assessed)} network{'' if len(assessed) == 1 else 's'}")
+
+
+def _failures(assessed: Sequence[tuple[str, Assessment]]) -> int:
+    """Tells which metrics failed, and why; the exit code."""
+    from nasdsl.diagnostics import Diagnostic
+
+    out = output.current()
+    wrong = [
+        Diagnostic(
+            "NAS650",
+            f"{score.metric} of {name} could not be measured: "
+            f"{(score.reason or '').removeprefix('error: ').removeprefix(f'{score.metric}: ')}",
+        )
+        for name, found in assessed
+        for score in found.scores
+        if score.value is None
+    ]
+    wrong += [
+        Diagnostic("NAS650", f"the profile of {name} could not be measured: {found.reason}")
+        for name, found in assessed
+        if found.reason is not None
+    ]
+    if not wrong:
+        return 0
+    out.diagnostics(wrong)
+    if out.verbose:
+        for detail in dict.fromkeys(found.detail for _, found in assessed if found.detail):
+            out.remark(detail)
+    return 1
 
 
 @click.command(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -37,6 +37,7 @@ def evaluate(
     keep_weights: bool = False,
     facts: Mapping[str, Fact] | None = None,
     joined: bool = False,
+    each: bool = False,
     initial: Callable[[Network, int], nn.Module] | None = None,
 ) -> Measurement:
     """Compiles a network, trains it once, and measures what is asked for.
@@ -60,6 +61,9 @@ def evaluate(
         facts: what the space knows beyond the graph, as ``{"declared_params": 1073466}``.
         joined: train on the training and validation samples together, for a final network;
             values on the validation samples then say nothing about new ones.
+        each: a metric that fails takes no other with it, and spares no training: what fails is
+            told by label in ``failures``, and the rest is measured. For a single network that
+            is looked at; a search has no use for a candidate without one of its objectives.
         initial: (network, seed) -> the module to train, where it does not start at random.
     """
 
@@ -85,6 +89,7 @@ def evaluate(
         facts or {},
         data_settings.source == SOURCE,
         lambda: open_table(data_settings, base_folder),
+        each,
     )
 
 
@@ -123,6 +128,17 @@ class _Progress:
     timings: dict[str, float] = field(default_factory=dict)
     history: tuple[EpochRecord, ...] = ()
     weights: bytes | None = None
+    failures: dict[str, str] | None = None
+    """Reasons by label where metrics are measured each by itself; ``None`` where one failure
+    ends the measurement."""
+    detail: str | None = None
+
+    def failed(self, labels: Iterable[str], error: Exception) -> None:
+        """Notes that some metrics have no value, or raises the error where that is the end."""
+        if self.failures is None:
+            raise error
+        self.failures |= dict.fromkeys(labels, failure(error))
+        self.detail = "".join(traceback.format_exception(error))
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:
@@ -145,11 +161,12 @@ def _evaluate(
     facts: Mapping[str, Fact],
     looked_up: bool = False,
     table: Callable[[], Table] | None = None,
+    each: bool = False,
 ) -> Measurement:
-    progress = _Progress()
+    progress = _Progress(failures={} if each else None)
+    requests = measured(requests)
+    named = dict(zip(labels(requests), requests, strict=True))
     try:
-        requests = measured(requests)
-        named = dict(zip(labels(requests), requests, strict=True))
         candidate = Candidate(network, seed=seed, facts=facts, wanted=tuple(requests))
         candidate.settings = train_settings
         if looked_up and table is not None:
@@ -180,22 +197,31 @@ def _evaluate(
                 if keep_weights:
                     progress.weights = to_bytes(module)
             for label, request in trained.items():
-                _value(progress, candidate, label, request)
+                try:
+                    _value(progress, candidate, label, request)
+                except Exception as error:
+                    progress.failed([label], error)
     except Exception as error:  # a candidate's failure is its outcome, not the study's
-        return Measurement(
-            progress.values,
-            "failed",
-            failure(error),
-            progress.timings,
-            progress.history,
-            progress.weights,
-            traceback.format_exc(),
-        )
+        if progress.failures is not None:
+            # What could not be built or trained takes with it what was still to come.
+            known = progress.values.keys() | progress.failures.keys()
+            progress.failed([label for label in named if label not in known], error)
+        progress.detail = traceback.format_exc()
+        return _outcome(progress, failure(error))
+    return _outcome(progress, "; ".join(dict.fromkeys((progress.failures or {}).values())))
+
+
+def _outcome(progress: _Progress, reason: str) -> Measurement:
+    """What there is, complete where there is no reason against it."""
     return Measurement(
         progress.values,
-        timings=progress.timings,
-        history=progress.history,
-        weights=progress.weights,
+        "failed" if reason else "complete",
+        reason or None,
+        progress.timings,
+        progress.history,
+        progress.weights,
+        progress.detail,
+        progress.failures or {},
     )
 
 
@@ -208,7 +234,12 @@ def _values(
         try:
             _value(progress, candidate, label, request)
         except MetricError as error:
-            reasons.append(str(error))
+            if progress.failures is None:
+                reasons.append(str(error))
+            else:
+                progress.failed([label], error)
+        except Exception as error:
+            progress.failed([label], error)
     if reasons:
         raise MetricError("; ".join(reasons))
 

@@ -48,6 +48,7 @@ class Measurement:
         history: of the training, by epoch.
         weights: the trained ones as a safetensors file's bytes, where they were asked for.
         detail: the traceback of an error, for whoever looks into it.
+        failures: reasons by label, where metrics were measured each by itself.
     """
 
     values: Mapping[str, Value]
@@ -57,6 +58,7 @@ class Measurement:
     history: tuple[EpochRecord, ...] = ()
     weights: bytes | None = field(default=None, repr=False)
     detail: str | None = field(default=None, repr=False)
+    failures: Mapping[str, str] = field(default_factory=dict)
 
 
 def gated(

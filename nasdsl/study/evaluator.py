@@ -42,6 +42,7 @@ class Evaluator:
         facts: Mapping[str, Fact] | None = None,
         keep_weights: bool = False,
         joined: bool = False,
+        each: bool = False,
     ) -> Measurement:
         """The measurement of a network; see :func:`nasdsl.objectives.evaluate.evaluate`."""
         with one_thread():
@@ -56,6 +57,7 @@ class Evaluator:
                 keep_weights,
                 facts,
                 joined,
+                each,
                 initial=None if self.inherited is None else self.inherited.module,
             )
 

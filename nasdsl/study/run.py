@@ -16,6 +16,7 @@ from nasdsl.study.loop import Study
 from nasdsl.study.plan import Plan, read_plan
 from nasdsl.study.progress import Style, display
 from nasdsl.study.records import ENDED, Trial
+from nasdsl.study.robustness import check_profile, spread_over, write_profiles
 from nasdsl.study.settings import ReportSettings, read_report
 from nasdsl.study.subjects import Subjects
 from nasdsl.training.settings import DataSettings, TrainSettings, read_data, read_train
@@ -194,11 +195,13 @@ def _check_data(space: Space, settings: Settings, device: str, base: str) -> Non
     oneshot.check(space, settings.search, settings.data)
     if settings.data.source == SOURCE:
         check_table(space, settings.data, requests, base)
+        check_profile(settings.report.profile, space.report, SOURCE, None)
         return
     without_table(requests, settings.data.span)
     data = load(settings.data, base, device)
     span = None if space.data is None else space.data.span
     check_fit(data, space.input, space.output, settings.train, span)
+    check_profile(settings.report.profile, space.report, settings.data.source, data)
 
 
 def _check_device(device: str) -> None:
@@ -268,6 +271,9 @@ def _go_on(
             shown.say(f"measuring the best network (trial {best.number}) on the test samples")
             subjects = Subjects(space, plan.seed, plan.estimated)
             figures = write_best(place, best, subjects, evaluator, settings.report.retrain)
+            if settings.report.profile:
+                chosen = spread_over(choice.front(rows, plan), best, settings.report.front)
+                write_profiles(place, chosen, subjects, evaluator, settings.report, shown.say)
         write_report(place, facts, space, settings, plan)
     return StudyResult(place, tuple(rows), tuple(choice.front(rows, plan)), best, figures)
 

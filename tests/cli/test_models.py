@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.conftest import Call, wide
 
-FIELDS = {"metric", "value", "spread", "unit", "seconds", "definition"}
+FIELDS = {"arch", "metric", "value", "spread", "unit", "seconds", "definition", "reason"}
 
 
 def test_compile_writes_a_model_that_needs_only_torch(
@@ -137,3 +137,74 @@ def test_a_network_that_diverges_is_told(call: Call, small: Path) -> None:
     answer = call("score", small, "7", "--set", "train.sgd.lr=1e30", "--json")
     assert answer.code == 1
     assert answer.codes == ["NAS650"]
+    accuracy, params = answer.records
+    assert accuracy["value"] is None
+    assert "diverged" in accuracy["reason"] or "not finite" in accuracy["reason"]
+    assert params["value"] > 0, "what needs no training is told all the same"
+
+
+LINEAR = """
+input image[1, 8, 8]
+output logits[10]
+network = flatten >> linear(width) >> linear(10)
+  where width in {4, 8}
+data digits(train=100, validation=100)
+train { epochs 1, batch 25 }
+search random { samples 1 }
+"""
+
+
+def test_a_metric_that_fails_takes_no_other_with_it(call: Call, tmp_path: Path) -> None:
+    """A network without activations has no kernel of its activations."""
+    file = tmp_path / "linear.nas"
+    file.write_text(LINEAR)
+    asked = [a for name in ("proxy.nwot", "proxy.snip", "accuracy") for a in ("--metric", name)]
+    answer = call("score", file, "0", "1", *asked, "--json")
+    assert (answer.code, answer.codes) == (1, ["NAS650", "NAS650"])
+    assert [(r["arch"], r["metric"]) for r in answer.records] == [
+        (arch, name) for arch in "01" for name in ("proxy.nwot", "proxy.snip", "accuracy")
+    ]
+    for record in answer.records:
+        assert (record["value"] is None) == (record["metric"] == "proxy.nwot")
+        assert (record["reason"] is None) == (record["metric"] != "proxy.nwot")
+    alone = call("score", file, "1", "--metric", "accuracy", "--json").record
+    assert alone["value"] == answer.records[-1]["value"]
+    told = call("score", file, "1", *asked)
+    assert told.code == 1
+    assert "proxy.nwot of 1 could not be measured: the network has no" in (
+        " ".join(told.err.split())
+    )
+    assert "failed" in told.out
+    assert not wide(told.out)
+
+
+def test_networks_are_drawn_side_by_side(call: Call, small: Path, tmp_path: Path) -> None:
+    page = tmp_path / "compared.html"
+    report = "\nreport { corruptions(samples=20), fgsm(samples=20), noise(copies=2) }\n"
+    file = small.with_name("reported.nas")
+    file.write_text(small.read_text() + report)
+    answer = call("score", file, "0", "7", "--report", page, "--neighbors", 2, "--json")
+    assert answer.code == 0
+    assert {r["arch"] for r in answer.records} == {"0", "7"}
+    text = page.read_text()
+    for words in ("against severity", "against epsilon", "against sigma", "Neighborhoods"):
+        assert words in text
+    accuracy = next(r for r in answer.records if r["arch"] == "7" and r["metric"] == "accuracy")
+    assert f"<td>{accuracy['value']:.2f}</td>" in text
+    again = tmp_path / "again.html"
+    call("score", file, "0", "7", "--report", again, "--neighbors", 2)
+    assert again.read_text() == text, "a page depends on the file and the seed alone"
+
+
+def test_a_page_of_a_network_that_diverged_says_so(call: Call, small: Path, tmp_path: Path) -> None:
+    page = tmp_path / "diverged.html"
+    lost = ("--set", "train.sgd.lr=1e30", "--set", "train.epochs=30")
+    answer = call("score", small, "7", *lost, "--report", page, "--json")
+    assert answer.code == 1
+    assert answer.records[0]["value"] is None
+    assert "accuracy has no value" in page.read_text()
+
+
+def test_neighbors_are_for_the_report(call: Call, small: Path) -> None:
+    assert call("score", small, "7", "--neighbors", 2).code == 2
+    assert call("score", small).code == 2

@@ -347,3 +347,59 @@ def test_devices_that_cannot_be_used(device):
     with pytest.raises(DiagnosticError) as error:
         check_device(device)
     assert error.value.diagnostics[0].code == "NAS705"
+
+
+# ---- each metric by itself ----------------------------------------------------------------
+
+
+def each(module, *names, **more):
+    module = module or small_module()
+    return ask_each(module, [request(n) for n in names], **more)
+
+
+def ask_each(module, requests, settings=QUICK):
+    from nasdsl.objectives.evaluate import _evaluate
+
+    data = small_data()
+    return _evaluate(
+        lambda _: (module, data), small_network(), settings, requests, 0, "cpu", True, {},
+        each=True,
+    )  # fmt: skip
+
+
+def test_metrics_by_themselves_are_the_same_metrics():
+    together, alone = ask(keep_weights=True), ask_each(small_module(), ALL)
+    assert {n: v.value for n, v in alone.values.items()} == {
+        n: v.value for n, v in together.values.items()
+    }
+    assert (alone.state, alone.failures, alone.weights) == ("complete", {}, together.weights)
+
+
+def test_a_proxy_that_fails_spares_no_training():
+    found = each(nn.Sequential(nn.Flatten(), nn.Linear(72, 3)), "proxy.nwot", "loss", "params")
+    assert found.state == "failed"
+    assert set(found.values) == {"loss", "params"}
+    assert found.failures == {
+        "proxy.nwot": "error: proxy.nwot: the network has no activation layer"
+    }
+    assert found.reason == found.failures["proxy.nwot"]
+    assert "MetricError" in (found.detail or "")
+    assert found.weights is not None
+
+
+def test_a_training_that_fails_takes_what_needs_it():
+    found = each(Failing(math.nan), "params", "accuracy", "loss")
+    assert set(found.values) == {"params"}
+    assert found.failures == dict.fromkeys(("accuracy", "loss"), "diverged at step 2: loss is nan")
+
+
+def test_an_error_in_one_trained_metric_leaves_the_next(monkeypatch):
+    from nasdsl.objectives import accuracy
+
+    def broken(candidate, request):
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(accuracy, "accuracy", broken)
+    found = each(None, "accuracy", "loss")
+    assert found.failures == {"accuracy": "error: RuntimeError: out of luck"}
+    assert set(found.values) == {"loss"}

@@ -9,7 +9,9 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+from nasdsl.objectives.profile import Profile
 from nasdsl.study.records import Trial
+from nasdsl.study.report import profiles
 from nasdsl.study.report.ball import ball
 
 LARGEST_INTEGER = 2**53
@@ -44,6 +46,8 @@ class Page:
         settings: caption and value pairs.
         text: the file's text; ``overrides`` what the command line changed.
         warnings: remarks on the text.
+        profiles: number of the trial and profile, of the networks that were looked at away from
+            what they were trained on.
     """
 
     title: str
@@ -61,12 +65,15 @@ class Page:
     settings: Mapping[str, str] = field(default_factory=dict)
     overrides: Mapping[str, str] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    profiles: Sequence[tuple[int, Profile]] = ()
 
 
 def page(content: Page) -> str:
     """The page as HTML. All text from outside is escaped; nothing is loaded from anywhere."""
     here = files("nasdsl.study.report")
     style = here.joinpath("page.css").read_text(encoding="utf-8")
+    if content.profiles:
+        style += here.joinpath("curves.css").read_text(encoding="utf-8")
     script = here.joinpath("page.js").read_text(encoding="utf-8")
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -81,6 +88,7 @@ style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-act
 <section class="tiles">{_tiles(content.facts)}</section>
 <div class="grid"><div>{_plot()}{_ball(content)}{_detail()}</div>
 <div>{_best(content)}{_networks(content)}</div></div>
+{_robustness(content)}
 {_table(content)}
 {_sources(content)}
 <footer>Written by nasdsl. Values are of the validation samples unless they say test.</footer>
@@ -158,6 +166,23 @@ def _figure(value: float) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.2f}" if abs(value) >= 1 else f"{value:.4f}"
+
+
+def _robustness(content: Page) -> str:
+    """The networks of the front away from what they were trained on; nothing without profiles."""
+    if not content.profiles:
+        return ""
+    named = [
+        (f"trial {number}{' (best)' if number == content.best else ''}", found)
+        for number, found in content.profiles
+    ]
+    used = content.settings.get("samples of the search", "")
+    return (
+        '<section class="card"><h2>Away from the training samples</h2>'
+        '<p class="lead">Evaluation after the search, on the test samples: nothing was chosen by '
+        f"these values. {escape(used and f'The search used {used}.')}</p>"
+        f"{profiles.legend([label for label, _ in named])}{profiles.parts(named)}</section>"
+    )
 
 
 def _detail() -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nasdsl.graph.drawing import draw
 from nasdsl.language.settings import Entry
+from nasdsl.objectives.table import SOURCE
 from nasdsl.study import choice, files, oneshot
 from nasdsl.study.best import read_best
 from nasdsl.study.folder import REPORT, start_of
@@ -14,6 +15,7 @@ from nasdsl.study.plan import Plan
 from nasdsl.study.progress import clock
 from nasdsl.study.records import Subject, Trial
 from nasdsl.study.report.page import Aim, Page, page
+from nasdsl.study.robustness import profiles, read_profiles
 from nasdsl.study.subjects import Subjects
 
 if TYPE_CHECKING:
@@ -58,9 +60,14 @@ def content(folder: Path, store: Store, space: Space, settings: Settings, plan: 
         text=start.text,
         figures=figures,
         drawings=_drawings(space, plan, best, front),
-        settings=_settings(space, settings, head),
+        settings=_settings(space, settings, head, plan),
         overrides=start.overrides,
         warnings=[warning.message for warning in space.warnings],
+        profiles=[
+            (number, profile)
+            for number, profile in profiles(read_profiles(folder))
+            if number in {t.number for t in front} or (best and number == best.number)
+        ],
     )
 
 
@@ -103,13 +110,16 @@ def _drawings(
     return drawn
 
 
-def _settings(space: Space, settings: Settings, head: dict[str, object]) -> dict[str, str]:
+def _settings(
+    space: Space, settings: Settings, head: dict[str, object], plan: Plan
+) -> dict[str, str]:
     search = settings.search
     values = ", ".join(f"{n} {v}" for n, v in search.values.items() if v is not None)
     data = space.data or Entry(settings.data.source)
     found = {
         "search": f"{search.kind.name} ({values})",
         "data": data.source(),
+        "samples of the search": _samples(settings, plan),
         "train": ", ".join(entry.source() for entry in space.train) or "defaults",
         "best": "knee of the front"
         if settings.plan.best is None
@@ -121,3 +131,12 @@ def _settings(space: Space, settings: Settings, head: dict[str, object]) -> dict
     if head.get("trials") is not None:
         found["trials"] = f"{head['trials']} at most"
     return found
+
+
+def _samples(settings: Settings, plan: Plan) -> str:
+    """What the search has seen: the data's own samples, unless the file asks for others."""
+    if settings.data.source == SOURCE:
+        return "published values"
+    own = "the data's own training and validation samples"
+    others = [name for name, request in plan.measured if request.facts.evaluation]
+    return f"{own}, and changed ones for {', '.join(others)}" if others else f"{own} alone"
