@@ -32,11 +32,12 @@ class LocalSearch(Planned):
         initial: int = 10,
         batch: int = 1,
         identity: Identity = fingerprint,
+        variation: Variation | None = None,
     ):
         super().__init__(space, seed, batch, identity)
         self._initial = initial
         self._aim = leading(space)
-        self._variation = Variation(space)
+        self._variation = variation or Variation(space)
         self._done: set[int] = set()
 
     def plan(self, past: Sequence[Record], batch: Batch) -> None:

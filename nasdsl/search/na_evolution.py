@@ -15,6 +15,7 @@ from nasdsl.search.archive import Identity, fingerprint
 from nasdsl.search.evolution import RegularizedEvolution
 from nasdsl.search.goals import Aim, aims
 from nasdsl.search.na_random import SCORE, score
+from nasdsl.search.variation import Variation
 
 if TYPE_CHECKING:
     from nasdsl.space import Space
@@ -29,6 +30,7 @@ class NeighborhoodAwareEvolution(RegularizedEvolution):
         seed: int,
         settings: Mapping[str, Any],
         identity: Identity = fingerprint,
+        variation: Variation | None = None,
     ):
         super().__init__(
             space,
@@ -38,6 +40,7 @@ class NeighborhoodAwareEvolution(RegularizedEvolution):
             settings["batch"],
             fitness(space, settings),
             identity,
+            variation=variation,
         )
 
 

@@ -43,11 +43,12 @@ class Nsga2(Planned):
         population: int = 20,
         crossover: float = 0.9,
         identity: Identity = fingerprint,
+        variation: Variation | None = None,
     ):
         super().__init__(space, seed, population, identity)
         self._crossover = crossover
         self._aims = aims(space)
-        self._variation = Variation(space)
+        self._variation = variation or Variation(space)
 
     def plan(self, past: Sequence[Record], batch: Batch) -> None:
         """One generation."""

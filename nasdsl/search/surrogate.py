@@ -15,16 +15,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasdsl.search.archive import Batch, Identity, Planned, Record, fingerprint
-from nasdsl.search.features import Encoding, described
+from nasdsl.search.features import Description, Encoding, Features
 from nasdsl.search.goals import aims, leading
-from nasdsl.search.models import MODELS, Model, expected_improvement
+from nasdsl.search.models import MODELS, Model, expected_improvement, normal_scores
 from nasdsl.search.variation import Variation
 
 if TYPE_CHECKING:
@@ -47,12 +46,14 @@ class SurrogateSearch(Planned):
         self,
         space: Space,
         seed: int,
-        model: str = "forest",
+        model: str = "gp",
         initial: int = 20,
         batch: int = 10,
         draws: int = 200,
         aware: bool = False,
         identity: Identity = fingerprint,
+        variation: Variation | None = None,
+        features: Features | Description = "both",
     ):
         super().__init__(space, seed, batch, identity)
         self._model = model
@@ -60,8 +61,8 @@ class SurrogateSearch(Planned):
         self._draws = draws
         self._aware = aware
         self._aims = aims(space) if space.best is None else (leading(space),)
-        self._variation = Variation(space)
-        self._features: dict[int, dict[str, float]] = {}
+        self._variation = variation or Variation(space)
+        self._features = Features(features) if isinstance(features, str) else features
 
     def plan(self, past: Sequence[Record], batch: Batch) -> None:
         """What the model ranks first; uniform draws before there is anything to learn from."""
@@ -111,10 +112,9 @@ class SurrogateSearch(Planned):
         past: Sequence[Record],
     ) -> list[int]:
         """Indices of the pool, the greatest expected improvement first."""
-        features = [self._described(a) for a in known]
-        encoding = Encoding(features)
-        model = MODELS[self._model](encoding.rows(features), scores, self.key(past, "model"))
-        mean, deviation = model.predict(encoding.rows([self._described(a) for a in pool]))
+        encoding = Encoding(self._features, known)
+        model = MODELS[self._model](encoding.rows(known), scores, self.key(past, "model"))
+        mean, deviation = model.predict(encoding.rows(pool))
         gain = expected_improvement(mean, deviation, float(scores.max()))
         order = [int(i) for i in np.argsort(-gain, kind="stable")]
         if not self._aware:
@@ -127,24 +127,5 @@ class SurrogateSearch(Planned):
     def _around(self, model: Model, encoding: Encoding, center: Architecture) -> float:
         """The mean prediction over an architecture and its neighbors."""
         ball = [center, *(a for a, _ in self._variation.neighbors(center))]
-        mean, _ = model.predict(encoding.rows([self._described(a) for a in ball]))
+        mean, _ = model.predict(encoding.rows(ball))
         return float(mean.mean())
-
-    def _described(self, architecture: Architecture) -> dict[str, float]:
-        rank = architecture.rank
-        if rank not in self._features:
-            self._features[rank] = described(architecture.decisions)
-        return self._features[rank]
-
-
-def normal_scores(values: Array) -> Array:
-    """Normal quantiles of ranks, (rank - 1/2) / n, equal values sharing their mean rank.
-
-    Values of shape (n,), more is better; returns shape (n,).
-    """
-    ordered = np.sort(values)
-    low = np.searchsorted(ordered, values, side="left")
-    high = np.searchsorted(ordered, values, side="right")
-    quantile = (low + high) / (2.0 * len(values))
-    inverse = NormalDist().inv_cdf
-    return np.array([inverse(float(q)) for q in quantile])

@@ -95,6 +95,7 @@ _NEIGHBORS = Option(
 _BATCH = Option("batch", "int", 1, minimum=1, doc="proposals between two looks at outcomes")
 _POPULATION = Option("population", "int", 50, minimum=2, doc="architectures that may be parents")
 _TOURNAMENT = Option("tournament", "int", 10, minimum=1, doc="rivals of which the best is parent")
+_AWARE = Option("aware", "bool", False, doc="parents are judged with the neighbors that are known")
 NA_RANDOM = Kind(
     Item("na_random", (_NEIGHBORS,), doc="random search that scores a sample by its neighborhood"),
     lambda space, settings: na_random.NeighborhoodAwareRandomSearch(space, settings["seed"]),
@@ -116,7 +117,7 @@ LOCAL = Kind(
 EVOLUTION = Kind(
     Item(
         "evolution",
-        (_POPULATION, _TOURNAMENT, _BATCH),
+        (_POPULATION, _TOURNAMENT, _BATCH, _AWARE),
         doc="regularized evolution: tournaments, edits, and death by age",
     ),
     lambda space, settings: RegularizedEvolution(
@@ -125,6 +126,7 @@ EVOLUTION = Kind(
         settings["population"],
         settings["tournament"],
         settings["batch"],
+        aware=settings["aware"],
     ),
 )
 NA_EVOLUTION = Kind(
@@ -161,16 +163,28 @@ NSGA2 = Kind(
 def _surrogate(space: Space, settings: Mapping[str, Any]) -> Searcher:
     from nasdsl.search.surrogate import SurrogateSearch
 
-    keys = ("seed", "model", "initial", "batch", "draws", "aware")
-    model = {key: settings[key] for key in keys}
-    return SurrogateSearch(space, **(model | {"model": str(settings["model"])}))
+    keys = ("seed", "model", "features", "initial", "batch", "draws", "aware")
+    return SurrogateSearch(space, **{key: settings[key] for key in keys})
 
 
 SURROGATE = Kind(
     Item(
         "surrogate",
         (
-            Option("model", "name", "forest", values=("forest", "gp"), doc="what predicts"),
+            Option(
+                "model",
+                "name",
+                "gp",
+                values=("gp", "forest", "mlp", "rbf", "auto"),
+                doc="what predicts; auto: what ranks held-out proposals best",
+            ),
+            Option(
+                "features",
+                "name",
+                "both",
+                values=("both", "decisions", "graph"),
+                doc="what it learns from",
+            ),
             Option("initial", "int", 20, minimum=2, doc="uniform draws to learn from first"),
             replace(_BATCH, default=10),
             Option("draws", "int", 200, minimum=1, doc="uniform candidates for each batch"),
@@ -179,6 +193,25 @@ SURROGATE = Kind(
         doc="what a model of the outcomes expects to improve most",
     ),
     _surrogate,
+)
+
+
+def _optuna(space: Space, settings: Mapping[str, Any]) -> Searcher:
+    from nasdsl.search.optuna_search import OptunaSearch
+
+    return OptunaSearch(space, settings["seed"], str(settings["sampler"]), settings["batch"])
+
+
+OPTUNA = Kind(
+    Item(
+        "optuna",
+        (
+            Option("sampler", "name", "TPE", doc="a sampler of Optuna, as TPE, NSGAII, CmaEs"),
+            replace(_BATCH, default=4),
+        ),
+        doc="a sampler of Optuna; needs nasdsl[optuna]",
+    ),
+    _optuna,
 )
 DARTS = Kind(
     Item(
@@ -227,6 +260,7 @@ SEARCHERS: dict[str, Kind] = {
         NA_EVOLUTION,
         NSGA2,
         SURROGATE,
+        OPTUNA,
         DARTS,
         NA_DARTS,
         FLATNAS,
