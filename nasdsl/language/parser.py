@@ -251,10 +251,17 @@ def _odd(source: Source, at: int) -> Diagnostic | None:
         return Diagnostic(
             "NAS009", "this text is not closed by '\"' on its line", Span(source, at, stop)
         )
-    number = re.compile(r"[0-9][A-Za-z_0-9]*(\.[0-9][A-Za-z_0-9]*)?").match(source.text, at)
+    # Of '0.4K' the reader has taken '0.' already.
+    taken = re.search(r"(?<![A-Za-z_0-9.])[0-9]+\.$", source.text[max(0, at - 40) : at])
+    start = at - len(taken.group()) if taken else at
+    number = re.compile(r"[0-9][A-Za-z_0-9]*(\.[0-9][A-Za-z_0-9]*)?").match(source.text, start)
     if number and not re.fullmatch(r"[0-9]+(\.[0-9]+)?([eE][0-9]+)?[kMGT]?", number.group()):
-        message = f"'{number.group()}' is not a number; suffixes are k, M, G and T"
-        return Diagnostic("NAS008", message, Span(source, at, number.end()))
+        written = number.group()
+        meant = written[:-1] + {"K": "k", "m": "M", "g": "G", "t": "T"}.get(written[-1], "")
+        likely = re.fullmatch(r"[0-9]+(\.[0-9]+)?[kMGT]", meant) is not None
+        hint = f"did you mean {meant}?" if likely else "suffixes are k, M, G and T"
+        message = f"'{written}' is not a number; {hint}"
+        return Diagnostic("NAS008", message, Span(source, start, number.end()))
     if character in ";":
         return Diagnostic(
             "NAS001", "statements need no ';'; leave it out", Span(source, at, at + 1)

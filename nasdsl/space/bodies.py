@@ -378,16 +378,26 @@ class _Body:
         known: Known,
     ) -> Step:
         def finish(items: list[Item], k: Known) -> Step:
+            places = [place for item in items for place in self._made(item)]
+
             def combined(indices: tuple[int, ...], frame: Types, kk: Known) -> Step:
                 if not indices:
                     return self._nothing(live, kk, at)
                 chosen = tuple(frame[i] for i in indices)
-                return self.elaborator.emit(op, {}, chosen, kk, at, label, indices)
+                return self.elaborator.emit(op, {}, chosen, kk, at, label, indices, places)
 
             return self._gather(items, live, types, k, combined)
 
         made = self.elaborator.expand(arguments, scope, known, finish)
         return self.elaborator.gathered(at, made)
+
+    def _made(self, item: Item) -> list[s.Expr]:
+        """Where the tensors of an operand are made: nodes by their equations."""
+        names = self.reference(item.expr, item.scope)
+        if names is None:
+            return [item.expr]
+        bodies = {e.name: e.body for e in self.equations}
+        return [bodies.get(name, item.expr) for name in names]
 
     def _nothing(self, live: tuple[TensorName, ...], known: Known, at: s.Expr) -> Step:
         if not self.inputs:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from nasdsl.diagnostics import Diagnostic
+from nasdsl.diagnostics import Diagnostic, Note
 from nasdsl.language import syntax as s
 from nasdsl.operations.foreign import PYTHON
-from nasdsl.operations.operation import Cost, Operation, ShapeError, TensorType
+from nasdsl.operations.operation import Cost, Operation, Settings, ShapeError, TensorType
 from nasdsl.operations.resolve import SettingError, resolve
 from nasdsl.operations.table import OPERATIONS
 from nasdsl.space.declared import declared_operation
@@ -193,7 +194,10 @@ class Elaborator(Evaluator):
         if isinstance(expr, s.Group):
             return self.apply(expr.inner, scope, types, known)
         if isinstance(expr, s.Chain):
-            parts = [lambda t, k, p=p: self.apply(p, scope, t, k) for p in expr.parts]
+            parts = [
+                lambda t, k, p=p, before=before: self._after(before, p, scope, t, k)
+                for before, p in zip((None, *expr.parts), expr.parts, strict=False)
+            ]
             reads = [self.late.reads(p, scope) for p in expr.parts] if self.late.active else None
             return self.sequence(parts, types, known, reads)
         if isinstance(expr, s.Terms):
@@ -206,6 +210,18 @@ class Elaborator(Evaluator):
             return self._use(expr, scope, types, known)
         what = kind_of(self.value(expr, scope))
         raise EvaluationError("NAS107", f"expected a module here, found {what}", expr.span)
+
+    def _after(
+        self, before: s.Expr | None, part: s.Expr, scope: Scope, types: Types, known: Known
+    ) -> Step:
+        """A part of a chain; where it cannot take what comes in, it is told from where."""
+        step = self.apply(part, scope, types, known)
+        if before is None or not isinstance(step, Fail) or step.diagnostic.code != "NAS303":
+            return step
+        if step.diagnostic.notes or step.diagnostic.span != part.span:
+            return step
+        note = Note(f"{types[0]} comes from here", before.span)
+        return Fail(replace(step.diagnostic, notes=(note,)), step.key[1])
 
     def sequence(
         self,
@@ -249,7 +265,7 @@ class Elaborator(Evaluator):
         op = "concat" if "++" in e.operators else "add"
         branches = [lambda t, k, o=o: self.apply(o, scope, t, k) for o in e.operands]
         reads = [self.late.reads(o, scope) for o in e.operands] if self.late.active else None
-        return self.fan(op, branches, types, known, e, op, reads)
+        return self.fan(op, branches, types, known, e, op, e.operands, reads)
 
     def fan(
         self,
@@ -259,9 +275,10 @@ class Elaborator(Evaluator):
         known: Known,
         at: s.Expr,
         label: str,
+        places: Sequence[s.Expr],
         reads: Sequence[frozenset[Pending]] | None = None,
     ) -> Step:
-        """Modules on the same inputs, their results combined."""
+        """Modules on the same inputs, their results combined; ``places`` are their texts."""
         n = len(types)
         inputs = tuple(range(n))
 
@@ -269,7 +286,7 @@ class Elaborator(Evaluator):
             if index == len(branches):
                 operands = tuple(range(n, n + len(results)))
                 try:
-                    return self.emit(op, {}, results, k, at, label, operands)
+                    return self.emit(op, {}, results, k, at, label, operands, places)
                 except EvaluationError as error:
                     return self.fail(error, k)
             with self.late.needing(*(reads[index + 1 :] if reads else ())):
@@ -586,7 +603,8 @@ class Elaborator(Evaluator):
             reads = None
             if self.late.active:
                 reads = [self.late.reads(it.expr, it.scope) for it in items]
-            return self.fan(op, branches, types, k, call, label, reads)
+            places = [it.expr for it in items]
+            return self.fan(op, branches, types, k, call, label, places, reads)
 
         return self.gathered(call, self.expand(call.arguments, scope, known, finish))
 
@@ -662,8 +680,12 @@ class Elaborator(Evaluator):
         at: s.Expr,
         label: str,
         inputs: tuple[int, ...],
+        places: Sequence[s.Expr] = (),
     ) -> Step:
-        """An operation on tensors of the frame, its type and cost worked out."""
+        """An operation on tensors of the frame, its type and cost worked out.
+
+        ``places`` are the texts of its operands, where it joins several.
+        """
         operation = self.operations[op]
         low, high = operation.arity
         if op == "add" and len(types) == 0:
@@ -686,7 +708,8 @@ class Elaborator(Evaluator):
         try:
             out = operation.shape(settings, types)
         except ShapeError as error:
-            raise EvaluationError("NAS303", str(error), at.span) from None
+            notes = _disagreeing(operation, settings, types, places)
+            raise EvaluationError("NAS303", str(error), at.span, *notes) from None
         try:
             cost = operation.cost(settings, types, out)
         except ShapeError as error:
@@ -929,6 +952,22 @@ class Elaborator(Evaluator):
         if not keys:
             return Fail(Diagnostic("", "", use.span), known)
         return self._scoped(label, UseCell(name, signature, body, keys))
+
+
+def _disagreeing(
+    operation: Operation, settings: Settings, types: Types, places: Sequence[s.Expr]
+) -> list[Note]:
+    """The first operand, and the first one that does not go with it, each with its place."""
+    if len(places) != len(types):
+        return []
+    for other in range(1, len(types)):
+        try:
+            operation.shape(settings, (types[0], types[other]))
+        except ShapeError:
+            if places[other].span == places[0].span:  # items of one comprehension
+                return []
+            return [Note(f"{types[i]} comes from here", places[i].span) for i in (0, other)]
+    return []
 
 
 def _about(number: int) -> str:
