@@ -7,6 +7,7 @@ contracted; what no output depends on is dropped. The result computes the same f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from nasdsl.graph.network import INPUT, Network, Node
 from nasdsl.operations.operation import Cost, Operation
@@ -17,6 +18,7 @@ IDENTITY = "identity"
 SPECIAL = frozenset({INPUT, IDENTITY, ZERO, "first"})
 COMBINING = frozenset({"add", "mul", "concat", "mean"})
 _FREE = Cost()
+_NO_SETTINGS: Mapping[str, Any] = {}
 
 
 def live(
@@ -98,7 +100,7 @@ class Sieve:
         """A constant of zeros; it takes an input of the network for the size of the batch."""
         source = (self._source,) if self._source else ()
         self.zero.add(node.id)
-        self.kept[node.id] = Node(node.id, ZERO, {}, source, node.type, _FREE, node.span)
+        self.kept[node.id] = Node(node.id, ZERO, _NO_SETTINGS, source, node.type, _FREE, node.span)
 
     def at(self, name: str) -> str:
         """The id under which the result of an operation stands."""
