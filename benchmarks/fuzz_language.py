@@ -54,8 +54,8 @@ MARKS = frozenset("()[]{},")
 
 
 @cache
-def _grammar() -> tuple[dict[str, list[Rule]], dict[str, int], dict[str, str]]:
-    """Rules by what they define, the depth each needs, and the texts of fixed terminals."""
+def _grammar() -> tuple[dict[str, list[tuple[int, Rule]]], dict[str, str]]:
+    """Rules by what they define, each with the depth it needs, and the texts of fixed terminals."""
     parser = build_parser(None)
     rules: dict[str, list[Rule]] = {}
     for rule in parser.rules:
@@ -73,7 +73,19 @@ def _grammar() -> tuple[dict[str, list[Rule]], dict[str, int], dict[str, str]]:
             best = min(_needs(r, depth) for r in alternatives)
             if best < depth[name]:
                 depth[name], changed = best, True
-    return rules, depth, fixed
+    by_depth = {
+        name: sorted([(_needs(r, depth), r) for r in alternatives], key=lambda r: r[0])
+        for name, alternatives in rules.items()
+    }
+    return by_depth, fixed
+
+
+@cache
+def _fitting(name: str, left: int) -> list[Rule]:
+    """The rules that need no more than a depth, or those that need least."""
+    rules = _grammar()[0][name]
+    limit = max(left, rules[0][0])
+    return [rule for needs, rule in rules if needs <= limit]
 
 
 def _needs(rule: Rule, depth: dict[str, int]) -> int:
@@ -82,9 +94,9 @@ def _needs(rule: Rule, depth: dict[str, int]) -> int:
 
 def derive_tokens(rng: random.Random, start: str = "statement", depth: int = 18) -> list[str]:
     """The tokens of a random sentence; ``depth`` bounds how deep rules are nested."""
-    rules, needed, fixed = _grammar()
+    rules, fixed = _grammar()
     tokens: list[str] = []
-    stack: list[tuple[Any, int]] = [(rng.choice(rules[start]), depth)]
+    stack: list[tuple[Any, int]] = [(rng.choice([r for _, r in rules[start]]), depth)]
     while stack:
         top, left = stack.pop()
         if isinstance(top, str):
@@ -95,10 +107,7 @@ def derive_tokens(rng: random.Random, start: str = "statement", depth: int = 18)
             if symbol.is_term:
                 stack.append((_terminal(rng, name, fixed), left))
                 continue
-            fitting = [r for r in rules[name] if _needs(r, needed) <= left]
-            least = min(_needs(r, needed) for r in rules[name])
-            fitting = fitting or [r for r in rules[name] if _needs(r, needed) == least]
-            stack.append((rng.choice(fitting), left - 1))
+            stack.append((rng.choice(_fitting(name, left)), left - 1))
     return tokens
 
 
@@ -163,7 +172,7 @@ def mutate(rng: random.Random, text: str) -> str:
             other = rng.randrange(len(pieces))
             pieces[at], pieces[other] = pieces[other], pieces[at]
         elif kind == 3:
-            pieces[at] = rng.choice((*_grammar()[2].values(), *NAMES, *NUMBERS, "10^12", "-1"))
+            pieces[at] = rng.choice((*_grammar()[1].values(), *NAMES, *NUMBERS, "10^12", "-1"))
         elif kind == 4:
             pieces.insert(at, rng.choice(("\0", "\r\n", "\t", "𝔘", "\ufeff", '"', "#", "é", ";")))
         elif kind == 5:

@@ -36,6 +36,8 @@ def format_text(text: str, name: str = "<text>") -> str:
     """
     read = _read(Source(name, text))
     result = render(_layout(read))
+    if result == text:
+        return result
     again = _read(Source(name, result))
     if again.content() != read.content():
         raise AssertionError("the formatter changed more than blanks")
@@ -69,15 +71,19 @@ def _parser() -> Lark:
     return build_parser(None)
 
 
+@lru_cache(maxsize=64)
+def _tree(statement: str) -> Tree[Token]:
+    """The tree of a statement's text, which nothing changes: a text is read again when done."""
+    return _parser().parse(statement)
+
+
 def _read(source: Source) -> _Read:
     """The statements of a text as the parser's trees, and its words."""
     parsed = parse(source)
     wrong = errors(parsed.problems)
     if wrong:
         raise DiagnosticError(wrong)
-    statements = tuple(
-        _Statement(_parser().parse(s.span.text), s.span.start) for s in parsed.statements
-    )
+    statements = tuple(_Statement(_tree(s.span.text), s.span.start) for s in parsed.statements)
     tokens = [list(_tokens(s)) for s in statements]
     words, rest = read_words(source.text, [t for own in tokens for t in own])
     kept = iter(_operators_without_remarks(words))

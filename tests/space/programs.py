@@ -307,3 +307,18 @@ class Drawn(Writer):
 
     def pick(self, *options: Any) -> Any:
         return self.rng.choice(options)
+
+    def small(self) -> str:
+        """A program of few statements, which is mostly right."""
+        self.budget = 5
+        out = HEADER.format(channels=self.pick(1, 2, 4), size=self.pick(4, 6))
+        if self.chance(40):
+            out += self.let(0)
+        for number in range(self.pick(0, 1, 1, 2)):
+            kind = self.pick(self.block, self.choice, self.choice, self.cell)
+            out += kind(f"T{number}")
+        names = self.inside([])
+        names.labels = list(self.lets.labels)
+        where = self.where(names)
+        modules = [self.module(names, 1) for _ in range(self.number(1, 2))]
+        return f"{out}network = {' >> '.join(modules)} >> global_avgpool >> linear(3){where}\n"
