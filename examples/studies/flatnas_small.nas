@@ -12,8 +12,8 @@ block Stage(c, stride, se, act) = Layer(c, stride, se, act) >> Layer(c, 1, se, a
   where depth in {1, 2}
 
 network =
-     conv(8, 3, stride=2, bias=false) >> bn >> hswish
-  >> Stage(12, 2, false, relu)
+     conv(8, 5, stride=4, bias=false) >> bn >> hswish
+  >> Stage(12, 1, false, relu)
   >> Stage(20, 2, true, relu)
   >> Stage(32, 1, true, hswish)
   >> conv(96, 1, bias=false) >> bn >> hswish

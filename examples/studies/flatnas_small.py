@@ -73,7 +73,7 @@ class Scale:
         rho: radius of SAM.
     """
 
-    images: int = 6400
+    images: int = 4800
     validation: int = 500
     corrupted: int = 150
     epochs: int = 4
