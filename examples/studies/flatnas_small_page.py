@@ -1,0 +1,311 @@
+"""The page of the study of FlatNAS, scaled down: its tables and its plot, from its figures.
+
+    python examples/studies/flatnas_small_page.py flatnas_small.json docs/studies
+
+Writes flatnas_small.md and flatnas_small.svg into the folder. Every number on the page, those in
+the sentences too, is read from the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from scipy.stats import kendalltau
+from scipy.stats import t as student
+
+Figures = Mapping[str, Any]
+OPTIMIZERS = {"sgd": "SGD", "sam": "SAM"}
+COLORS = {"sgd": "#1f5fa8", "sam": "#c0562b"}
+DATA = {"cifar10_subset": "the CIFAR-10 subset", "fashion_mnist": "Fashion-MNIST"}
+
+INTRODUCTION = """\
+# FlatNAS, scaled down
+
+FlatNAS (Gambella, Pittorino and Roveri, 2024) searches on weights of a once-for-all network for
+architectures whose accuracy moves little when their weights are shaken, and trains with SAM, so
+as to be robust to corruptions that were never seen. This is that search in small: the elastic
+MobileNetV3 of `flatnas_small.nas` at 32x32, {bound:,} parameters at most, on {images:,} images of
+{data}.
+
+For each seed the supernet is trained twice at equal numbers of passes, by SGD ({sgd_epochs} epochs)
+and by SAM ({sam_epochs}, two passes a step, rho {rho:g}). On each, FlatNAS searches with alpha 0.1,
+0.5, 0.9, and 1, which is search by accuracy alone; all under the same bound on parameters and with
+{evaluations} measured architectures each, {initial} of them the same uniform draws. The
+architecture of the least figure of merit takes its weights from the supernet, is trained {steps}
+more steps by SGD or {sam_steps} by SAM, and is measured: clean error on the test images, mean error
+over the 15 corruptions at five severities (mCE, not normalized, {corrupted} test images in 75 ways),
+and R_sigma on {validation} validation images with 20 copies ({copies} in the search).
+
+    python examples/studies/flatnas_small.py --seeds {seeds} --json flatnas_small.json{option}
+    python examples/studies/flatnas_small_page.py flatnas_small.json docs/studies
+
+This is the reduced form, on one core of a shared CPU: {seeds} seeds, {minutes:.0f} minutes of CPU
+time. Intervals are Student's over the seeds, at 95 %; those of differences are paired by seed.
+"""
+
+
+def interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean and 95 % limits; infinite limits for a single value."""
+    mean, n = fmean(values), len(values)
+    if n < 2:
+        return mean, -math.inf, math.inf
+    half = float(student.ppf(0.975, n - 1)) * stdev(values) / math.sqrt(n)
+    return mean, mean - half, mean + half
+
+
+def shown(values: Sequence[float], sign: str = "", digits: int = 1) -> str:
+    """A mean with its interval, ``61.2 [58.0, 64.4]``."""
+    mean, low, high = interval(values)
+    text = f"{mean:{sign},.{digits}f}"
+    if math.isinf(low):
+        return text
+    return f"{text} [{low:{sign},.{digits}f}, {high:{sign},.{digits}f}]"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def values(figures: Figures, optimizer: str, alpha: float, key: str) -> list[float]:
+    """One figure of the picks of one search, by seed."""
+    return [
+        float(row[key])
+        for seed in sorted(figures["seeds"], key=int)
+        for row in figures["seeds"][seed]["searches"]
+        if row["optimizer"] == optimizer and row["alpha"] == alpha
+    ]
+
+
+def alphas(figures: Figures) -> list[float]:
+    """The weights of the error that were searched with, the largest first."""
+    run = next(iter(figures["seeds"].values()))
+    return sorted({row["alpha"] for row in run["searches"]}, reverse=True)
+
+
+def told(differences: Sequence[float]) -> str:
+    """Whether an interval of differences leaves out 0."""
+    _, low, high = interval(differences)
+    if math.isinf(low):
+        return "a single seed has no interval"
+    return "told apart" if low > 0 or high < 0 else "not told apart"
+
+
+def _name(alpha: float) -> str:
+    return "accuracy alone" if alpha == 1 else f"alpha {alpha:g}"
+
+
+def _picks(figures: Figures) -> str:
+    rows = []
+    for optimizer, label in OPTIMIZERS.items():
+        for alpha in alphas(figures):
+            mce, error, change = (
+                shown(values(figures, optimizer, alpha, key), digits=digits)
+                for key, digits in (("mce", 1), ("test_error", 1), ("r_sigma", 2))
+            )
+            params = shown(values(figures, optimizer, alpha, "params"), digits=0)
+            rows.append((label, _name(alpha), mce, error, change, params))
+    return (
+        "## The picks\n\nLess is better throughout; errors and R_sigma in percent.\n\n"
+        + table(("training", "search", "mCE", "clean error", "R_sigma", "parameters"), rows)
+        + "\n![mCE by search](flatnas_small.svg)\n"
+    )
+
+
+def _comparisons(figures: Figures) -> str:
+    lines = []
+    keys = (("mce", "mCE"), ("test_error", "clean error"), ("r_sigma", "R_sigma"))
+
+    def compared(first: tuple[str, float], second: tuple[str, float]) -> str:
+        parts = []
+        for key, label in keys:
+            one, other = (values(figures, *side, key) for side in (first, second))
+            differences = [a - b for a, b in zip(one, other, strict=True)]
+            digits = 2 if key == "r_sigma" else 1
+            parts.append(f"{label} {shown(differences, '+', digits)} ({told(differences)})")
+        return "; ".join(parts)
+
+    for optimizer, label in OPTIMIZERS.items():
+        for alpha in alphas(figures):
+            if alpha != 1:
+                said = compared((optimizer, alpha), (optimizer, 1.0))
+                lines.append(f"- {label}, {_name(alpha)} less accuracy alone: {said}.")
+    for alpha in alphas(figures):
+        said = compared(("sam", alpha), ("sgd", alpha))
+        lines.append(f"- SAM less SGD, {_name(alpha)}: {said}.")
+    said = compared(("sam", 0.5), ("sgd", 1.0))
+    lines.append(
+        "- The paper's comparison, SAM with alpha 0.5 less SGD with accuracy alone: " + said + "."
+    )
+    return "## Differences\n\n" + "\n".join(lines) + "\n"
+
+
+def rank_correlations(figures: Figures, optimizer: str, key: str) -> list[float]:
+    """Kendall's tau of a figure with mCE over the uniform draws of a supernet, by seed."""
+    found = []
+    for seed in sorted(figures["seeds"], key=int):
+        rows = [r for r in figures["seeds"][seed]["sampled"] if r["optimizer"] == optimizer]
+        tau = float(kendalltau([r[key] for r in rows], [r["mce"] for r in rows]).statistic)
+        if math.isfinite(tau):
+            found.append(tau)
+    return found
+
+
+def _correlation(figures: Figures) -> str:
+    rows = []
+    for optimizer, label in OPTIMIZERS.items():
+        cells = []
+        for key in ("r_sigma", "accuracy", "params"):
+            found = rank_correlations(figures, optimizer, key)
+            cells.append(f"{shown(found, '+', 2)} ({told(found)} from 0)" if found else "-")
+        rows.append((label, *cells))
+    return (
+        "## Does R_sigma rank robustness?\n\n"
+        f"Kendall's tau with mCE over {figures['scale']['sampled']} uniform draws on each supernet, "
+        "as lent, before any further training. A flat network would have a small R_sigma and a "
+        "small mCE, a tau above 0.\n\n"
+        + table(("supernet", "R_sigma", "validation accuracy", "parameters"), rows)
+    )
+
+
+def _supernets(figures: Figures) -> str:
+    rows = []
+    for optimizer, label in OPTIMIZERS.items():
+        of = [run["supernets"][optimizer] for run in figures["seeds"].values()]
+        searched = [
+            100 - row["search_accuracy"]
+            for run in figures["seeds"].values()
+            for row in run["searches"]
+            if row["optimizer"] == optimizer and row["alpha"] == 1
+        ]
+        passes = sorted({f"{s['passes']:,}" for s in of})
+        rows.append(
+            (
+                label,
+                " or ".join(passes),
+                shown([s["loss"][-1] for s in of], digits=2),
+                shown(searched),
+            )
+        )
+    return (
+        "## The supernets\n\nPasses, the training loss of the last epoch in nats, and the "
+        "validation error of the most accurate architecture that was measured, as lent.\n\n"
+        + table(("training", "passes", "loss", "error"), rows)
+    )
+
+
+LIMITS = """\
+## What this does not show
+
+- The supernets were trained briefly and from scratch, where the paper starts from a once-for-all
+  network trained on ImageNet, and the errors are large. A network that is hardly better than
+  chance moves little when it is shaken, so a small R_sigma can mean that little was learned.
+- SAM makes half as many steps at equal passes, which costs it more the shorter the training is.
+- Three seeds give wide intervals: what is not told apart may well differ.
+"""
+
+
+def drawing(figures: Figures) -> str:
+    """mCE of the picks by search and training: means, intervals and single seeds."""
+    order = [(o, a) for a in alphas(figures) for o in OPTIMIZERS]
+    every = [v for o, a in order for v in values(figures, o, a, "mce")]
+    low, high = 5 * math.floor(min(every) / 5 - 1), 5 * math.ceil(max(every) / 5 + 1)
+    left, top, width, height = 50, 20, 520, 240
+
+    def y(value: float) -> float:
+        return float(top + height * (high - min(max(value, low), high)) / (high - low))
+
+    parts = [
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 320" font-family="sans-serif" '
+        'font-size="11" role="img" aria-label="Mean corruption error of the picks">',
+        '<rect width="600" height="320" fill="#ffffff"/>',
+    ]
+    for value in range(low, high + 1, 5):
+        parts.append(
+            f'<line x1="{left}" x2="{left + width}" y1="{y(value):.1f}" y2="{y(value):.1f}" '
+            f'stroke="#dddddd"/><text x="{left - 6}" y="{y(value) + 4:.1f}" '
+            f'text-anchor="end">{value}</text>'
+        )
+    for at, (optimizer, alpha) in enumerate(order):
+        x = left + width * (at + 0.5) / len(order)
+        found = values(figures, optimizer, alpha, "mce")
+        mean, bottom, above = interval(found)
+        color = COLORS[optimizer]
+        if math.isfinite(bottom):
+            parts.append(
+                f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y(bottom):.1f}" y2="{y(above):.1f}" '
+                f'stroke="{color}" stroke-width="2"/>'
+            )
+        parts.append(f'<circle cx="{x:.1f}" cy="{y(mean):.1f}" r="5" fill="{color}"/>')
+        parts += [
+            f'<circle cx="{x + 10:.1f}" cy="{y(v):.1f}" r="2" fill="{color}"/>' for v in found
+        ]
+        if at % 2 == 0:
+            middle = left + width * (at + 1) / len(order)
+            parts.append(
+                f'<text x="{middle:.1f}" y="{top + height + 16}" text-anchor="middle">'
+                f"{_name(alpha)}</text>"
+            )
+    for at, (optimizer, label) in enumerate(OPTIMIZERS.items()):
+        parts.append(
+            f'<rect x="{left + 70 * at}" y="292" width="12" height="10" '
+            f'fill="{COLORS[optimizer]}"/><text x="{left + 70 * at + 18}" y="301">{label}</text>'
+        )
+    parts.append(
+        f'<text x="{left + 160}" y="301">mCE in percent: mean, 95 % interval, single seeds</text>'
+    )
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def page(figures: Figures) -> str:
+    """The page in Markdown."""
+    scale, seeds = figures["scale"], figures["seeds"]
+    head = INTRODUCTION.format(
+        bound=figures["bound"],
+        data=DATA[figures["data"]],
+        option="" if figures["data"] == "cifar10_subset" else " --fashion FOLDER",
+        sgd_epochs=scale["epochs"],
+        sam_epochs=scale["epochs"] // 2,
+        sam_steps=scale["steps"] // 2,
+        seeds=len(seeds),
+        minutes=sum(run["cpu_seconds"] for run in seeds.values()) / 60,
+        **{
+            key: scale[key]
+            for key in (
+                "images", "rho", "evaluations", "initial", "steps", "corrupted", "validation",
+                "copies",
+            )
+        },
+    )  # fmt: skip
+    return "\n".join(
+        [
+            head,
+            _picks(figures),
+            _comparisons(figures),
+            _correlation(figures),
+            _supernets(figures),
+            LIMITS,
+        ]
+    )
+
+
+def main() -> None:
+    """Reads the figures and writes the page."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("figures", type=Path, help="the file that --json of the study wrote")
+    parser.add_argument("folder", type=Path, help="where the page goes")
+    given = parser.parse_args()
+    figures = json.loads(given.figures.read_text(encoding="utf-8"))
+    (given.folder / "flatnas_small.md").write_text(page(figures), encoding="utf-8")
+    (given.folder / "flatnas_small.svg").write_text(drawing(figures), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
