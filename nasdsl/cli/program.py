@@ -16,6 +16,7 @@ from nasdsl.cli.editing import init, lsp
 from nasdsl.cli.models import compile_command, metrics, score
 from nasdsl.cli.output import Output, verbosity
 from nasdsl.cli.runs import report, run, trials
+from nasdsl.cli.searchers import search
 from nasdsl.cli.spaces import info, neighbors, path, sample, show
 from nasdsl.cli.texts import check, fmt
 from nasdsl.diagnostics import DiagnosticError
@@ -70,6 +71,7 @@ for _verb in (
     compile_command,
     score,
     metrics,
+    search,
     trials,
     report,
     lsp,

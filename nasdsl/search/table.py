@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from nasdsl.diagnostics import Diagnostic, DiagnosticError, Note, problem, suggestion
-from nasdsl.language.settings import Entry, Item, Option, read_entry
+from nasdsl.language.settings import REQUIRED, Entry, Item, Option, read_entry
 from nasdsl.search import darts, elastic, na_darts, na_random
 from nasdsl.search.evolution import RegularizedEvolution
 from nasdsl.search.learned import Learned
@@ -67,6 +67,8 @@ class Kind:
             if any. What a mixed one has learned then stands in the settings under ``learned``;
             from an elastic one the trials take their weights.
         demand: as ``score``, -> what the file lacks for this searcher, if anything.
+        goals: what steers it: ``none`` of the file's goals, ``one`` (the file's best, else its
+            first), ``all`` of them, or a measure of its ``own``.
     """
 
     item: Item
@@ -74,16 +76,36 @@ class Kind:
     score: Callable[[Mapping[str, Any], Sequence[str]], Entry | None] = _no_score
     training: Callable[[Mapping[str, Any]], Training | None] = _no_training
     demand: Callable[[Mapping[str, Any], Sequence[str]], str | None] = _no_demand
+    goals: Literal["none", "one", "all", "own"] = "all"
 
     @property
     def name(self) -> str:
         """As written behind ``search``."""
         return self.item.name
 
+    def to_json(self) -> dict[str, Any]:
+        """The searcher as ``nasdsl search --list --json`` prints it."""
+        return {
+            "name": self.name,
+            "doc": self.item.doc,
+            "goals": self.goals,
+            "options": [
+                {
+                    "name": option.name,
+                    "default": None if option.default is REQUIRED else option.default,
+                    "required": option.default is REQUIRED,
+                    "values": list(option.values),
+                    "doc": option.doc,
+                }
+                for option in whole(self).options
+            ],
+        }
+
 
 RANDOM = Kind(
     Item("random", doc="uniform random search"),
     lambda space, settings: RandomSearch(space, settings["seed"]),
+    goals="none",
 )
 _NEIGHBORS = Option(
     "neighbors",
@@ -100,6 +122,7 @@ NA_RANDOM = Kind(
     Item("na_random", (_NEIGHBORS,), doc="random search that scores a sample by its neighborhood"),
     lambda space, settings: na_random.NeighborhoodAwareRandomSearch(space, settings["seed"]),
     na_random.score,
+    goals="none",
 )
 LOCAL = Kind(
     Item(
@@ -113,6 +136,7 @@ LOCAL = Kind(
     lambda space, settings: LocalSearch(
         space, settings["seed"], settings["initial"], settings["batch"]
     ),
+    goals="one",
 )
 EVOLUTION = Kind(
     Item(
@@ -128,6 +152,7 @@ EVOLUTION = Kind(
         settings["batch"],
         aware=settings["aware"],
     ),
+    goals="one",
 )
 NA_EVOLUTION = Kind(
     Item(
@@ -137,6 +162,7 @@ NA_EVOLUTION = Kind(
     ),
     lambda space, settings: NeighborhoodAwareEvolution(space, settings["seed"], settings),
     na_random.score,
+    goals="own",
 )
 
 
@@ -157,6 +183,7 @@ NSGA2 = Kind(
         doc="NSGA-II for several goals, by edits and crossover of decisions",
     ),
     _nsga2,
+    goals="all",
 )
 
 
@@ -193,6 +220,7 @@ SURROGATE = Kind(
         doc="what a model of the outcomes expects to improve most",
     ),
     _surrogate,
+    goals="all",
 )
 
 
@@ -212,6 +240,7 @@ OPTUNA = Kind(
         doc="a sampler of Optuna; needs nasdsl[optuna]",
     ),
     _optuna,
+    goals="all",
 )
 DARTS = Kind(
     Item(
@@ -221,6 +250,7 @@ DARTS = Kind(
     ),
     darts.build,
     training=darts.training,
+    goals="own",
 )
 NA_DARTS = Kind(
     Item(
@@ -230,6 +260,7 @@ NA_DARTS = Kind(
     ),
     darts.build,
     training=darts.training,
+    goals="own",
 )
 
 
@@ -249,6 +280,7 @@ FLATNAS = Kind(
     _flatnas,
     training=elastic.training,
     demand=elastic.demand,
+    goals="own",
 )
 SEARCHERS: dict[str, Kind] = {
     kind.name: kind
