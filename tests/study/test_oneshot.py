@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,21 @@ def test_a_space_without_a_supernet_is_told_before_there_is_a_folder(
     with pytest.raises(DiagnosticError, match=said):
         run(text, out=tmp_path / "run", progress="quiet")
     assert not (tmp_path / "run").exists()
+
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "supernets.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", re.findall(r"^```nas\n(.*?)^```", GUIDE, re.M | re.S))
+def test_the_guide_shows_files_that_run(text: str, tmp_path: Path) -> None:
+    short = {"search.epochs": "1", "search.samples": "2"}
+    if "flatnas" in text:
+        short["search.initial"] = "2"
+    else:
+        short["train.epochs"] = "1"
+    found = run(text, out=tmp_path / "run", overrides=short, progress="quiet")
+    assert [t.state for t in found.trials] == ["complete"] * 2
+    assert oneshot.read(found.folder) is not None
 
 
 def test_missing_objectives_are_told_without_torch() -> None:
