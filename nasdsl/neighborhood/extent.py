@@ -9,8 +9,9 @@ from nasdsl.neighborhood.complete import completed
 from nasdsl.neighborhood.rewrite import Rewrite
 from nasdsl.neighborhood.rules import Change, Exchange, Flip, Relabel, Resize, Step
 from nasdsl.neighborhood.sites import Site, sites
+from nasdsl.space.bounds import Bounds
 from nasdsl.space.costs import Extremes, Fold, is_additive
-from nasdsl.space.feasible import Bounds, simple_tests
+from nasdsl.space.feasible import simple_tests
 from nasdsl.space.residual import Branch, Emit
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def extent(neighborhood: Neighborhood) -> Bounds:
         isinstance(rule, Rewrite | Resize) for edit in neighborhood.rules for rule in edit.rules
     ):
         # How many places a rewrite finds depends on the whole graph.
-        return Bounds(0, _most_sites(neighborhood), False)
+        return Bounds(0, _most_sites(neighborhood), False, False)
 
     def option(branch: Branch, value: Any) -> tuple[int, ...]:
         return (len(_targets(neighborhood, branch, value)),)
@@ -62,8 +63,8 @@ def extent(neighborhood: Neighborhood) -> Bounds:
     if exact:
         return Bounds(low[0], high[0], True)
     if not plain or neighborhood.radius > 1:
-        return Bounds(0, min(space.size - 1, _ball(high[0], neighborhood.radius)), False)
-    return Bounds(0, high[0], False)
+        return Bounds(0, min(space.size - 1, _ball(high[0], neighborhood.radius)), False, False)
+    return Bounds(0, high[0], False, False)
 
 
 def _counted(neighborhood: Neighborhood) -> Bounds | None:

@@ -24,8 +24,8 @@ from nasdsl.neighborhood.rules import (
 from nasdsl.neighborhood.sites import Site, sites
 from nasdsl.operations.table import OPERATIONS
 from nasdsl.seeding import generator
+from nasdsl.space.bounds import Bounds
 from nasdsl.space.constraints import Constraints
-from nasdsl.space.feasible import Bounds
 from nasdsl.space.outside import Outside
 from nasdsl.space.program import Program
 from nasdsl.space.space import Architecture, Space

@@ -8,7 +8,8 @@ from nasdsl.neighborhood.neighborhood import EditRule, Neighborhood
 from nasdsl.neighborhood.rewrite import Rewrite
 from nasdsl.neighborhood.rules import Change, Exchange, Flip, Relabel, Resize, Step
 from nasdsl.neighborhood.sites import Site
-from nasdsl.space.feasible import cost_bounds, simple_tests
+from nasdsl.space.bounds import cost_bounds
+from nasdsl.space.feasible import simple_tests
 from nasdsl.space.residual import Branch, Emit, steps
 from nasdsl.space.space import Space
 from nasdsl.space.values import EvaluationError

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from nasdsl.diagnostics import DiagnosticError
 from nasdsl.language import syntax as s
+from nasdsl.space.bounds import ENUMERATED
 from nasdsl.space.budget import COUNTING, Budget, Unsupported
-from nasdsl.space.costs import Distribution, Extremes, Fold, TooMany, is_additive, sizes
+from nasdsl.space.costs import Distribution, Fold, TooMany, is_additive, sizes
 from nasdsl.space.values import EvaluationError, number
 
 if TYPE_CHECKING:
     from nasdsl.space.space import Space
-
-ENUMERATED = 2_000
-"""Spaces of up to so many architectures are enumerated where nothing shorter is exact."""
 
 DISTINCT = 5_000
 """Up to so many different costs are counted one by one."""
@@ -170,37 +168,3 @@ def _constant(expr: s.Expr, space: Space) -> Any:
     from nasdsl.space.values import Scope
 
     return space.constraints.value(expr, Scope())
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """The least and greatest of a quantity over the declared space."""
-
-    low: int
-    high: int
-    exact: bool
-
-    def to_json(self) -> dict[str, Any]:
-        """As ``info --json`` prints it: ``exact`` stands only where it is false."""
-        found: dict[str, Any] = {"min": self.low, "max": self.high}
-        if not self.exact:
-            found["exact"] = False
-        return found
-
-
-def cost_bounds(space: Space) -> tuple[Bounds, Bounds]:
-    """Parameters and multiply-accumulates over the whole declared space.
-
-    Exact where costs are additive, and in small spaces; else bounds that hold for every
-    architecture: the greatest of everything written, and nothing.
-    """
-    additive = is_additive(space.step, len(space.inputs))
-    if not additive and space.size <= ENUMERATED:
-        params = [(a.params, a.macs) for a in space]
-        return tuple(
-            Bounds(min(p[i] for p in params), max(p[i] for p in params), True) for i in (0, 1)
-        )  # type: ignore[return-value]
-    low, high = Fold(Extremes(), 2, sizes).whole(space.step)
-    if not additive:
-        return Bounds(0, high[0], False), Bounds(0, high[1], False)
-    return Bounds(low[0], high[0], True), Bounds(low[1], high[1], True)

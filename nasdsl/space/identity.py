@@ -18,6 +18,7 @@ from nasdsl.graph.fingerprint import name as name_of
 from nasdsl.graph.live import COMBINING, IDENTITY, ZERO, Sieve
 from nasdsl.graph.network import INPUT, Node
 from nasdsl.operations.operation import Cost, Operation
+from nasdsl.space.bounds import innermost
 from nasdsl.space.residual import (
     Branch,
     Copy,
@@ -25,7 +26,6 @@ from nasdsl.space.residual import (
     Key,
     Lift,
     On,
-    Owned,
     Ret,
     Scope,
     Step,
@@ -96,7 +96,7 @@ class Identity:
 
     def _laid_out(self, zero: frozenset[int]) -> _Layout:
         space = self._space
-        if len(space.inputs) != 1 or not isinstance(_inside(space.step), Whole):
+        if len(space.inputs) != 1 or not isinstance(innermost(space.step), Whole):
             raise _NotSo
         outline = _Outline(space.operations, self._program, zero)
         outline.sieve.take(Node("x", INPUT, {}, (), space.inputs[0]))
@@ -213,12 +213,6 @@ CELL = "a cell"
 
 class _NotSo(Exception):
     """The networks of the space differ in more than the designs of cells with one input."""
-
-
-def _inside(step: Step) -> Step:
-    while isinstance(step, On | Scope | Copy | Owned):
-        step = step.step
-    return step
 
 
 # ---- programs

@@ -19,10 +19,11 @@ from nasdsl.language.settings import Entry
 from nasdsl.operations.operation import Operation, TensorType
 from nasdsl.operations.table import OPERATIONS
 from nasdsl.seeding import generator
+from nasdsl.space.bounds import Bounds, cost_bounds
 from nasdsl.space.budget import Budget, Unsupported
 from nasdsl.space.building import Builder, Fragment, LiveBuilder, Recorder
 from nasdsl.space.constraints import Constraints
-from nasdsl.space.feasible import Bounds, Feasible, cost_bounds, feasible, simple_tests
+from nasdsl.space.feasible import Feasible, feasible, simple_tests
 from nasdsl.space.flat import Flat, flatten
 from nasdsl.space.identity import Identity
 from nasdsl.space.outside import Outside, read_network
