@@ -75,6 +75,24 @@ class TestFromWeights(SearcherContract):
         return FromWeights(space, seed, uneven(space))
 
 
+class TestFromWeightsRecursive(SearcherContract):
+    """Decisions that come alive and die."""
+
+    def space(self) -> Space:
+        return nasdsl.load(RECURSIVE)
+
+    def make(self, space: Space, seed: int) -> Searcher:
+        return FromWeights(space, seed, uneven(space))
+
+
+class TestFromWeightsOnABenchmark(SearcherContract):
+    def space(self) -> Space:
+        return nasdsl.load("spaces/nasbench201.nas", {"N": "1", "C": "4"})
+
+    def make(self, space: Space, seed: int) -> Searcher:
+        return FromWeights(space, seed, uneven(space))
+
+
 @pytest.mark.parametrize("name", ["choices", "cell", "picks"])
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 99))
@@ -136,6 +154,14 @@ class TestFlatNasRecursive(SearcherContract):
 
     def space(self) -> Space:
         return nasdsl.load(RECURSIVE)
+
+    def make(self, space: Space, seed: int) -> Searcher:
+        return FlatNas(space, seed, 1.0, initial=4, batch=2, population=6, generations=2)
+
+
+class TestFlatNasOnABenchmark(SearcherContract):
+    def space(self) -> Space:
+        return nasdsl.load("spaces/nasbench201.nas", {"N": "1", "C": "4"})
 
     def make(self, space: Space, seed: int) -> Searcher:
         return FlatNas(space, seed, 1.0, initial=4, batch=2, population=6, generations=2)
