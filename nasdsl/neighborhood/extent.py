@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,9 @@ def extent(neighborhood: Neighborhood) -> Bounds:
     return Bounds(0, high[0], False, False)
 
 
+Decided = frozenset[tuple[str, Any]]
+
+
 def _counted(neighborhood: Neighborhood) -> Bounds | None:
     """The exact bounds of a space of moderate size whose constraints are on additive costs.
 
@@ -90,27 +94,33 @@ def _counted(neighborhood: Neighborhood) -> Bounds | None:
     def met(params: int, macs: int) -> bool:
         return all(test.holds((params, macs)[test.which]) for test in tests)
 
+    known: dict[Decided, tuple[Decided, bool]] = {}
+
+    def judged(decisions: Mapping[str, Any]) -> tuple[Decided, bool]:
+        """The architecture of decisions, and whether it meets the constraints."""
+        given = frozenset(decisions.items())
+        if given not in known:
+            made, params, macs = completed(space, decisions)
+            known[given] = frozenset(made.items()), met(params, macs)
+        return known[given]
+
     low, high = space.size, 0
     for center in space:
-        decided, params, macs = completed(space, center.decisions)
-        if not met(params, macs):
+        this, allowed = judged(center.decisions)
+        if not allowed:
             continue
         here = sites(center)
-        seen = {_identity(decided)}
+        seen = {this}
         for edit in neighborhood.rules:
             rule = edit.rules[0]
             assert not isinstance(rule, Rewrite)
             for site, changed in rule.apply(center.decisions, here):
                 if edit.here(site):
-                    made, params, macs = completed(space, changed)
-                    if met(params, macs):
-                        seen.add(_identity(made))
+                    made, allowed = judged(changed)
+                    if allowed:
+                        seen.add(made)
         low, high = min(low, len(seen) - 1), max(high, len(seen) - 1)
     return Bounds(min(low, high), high, True)
-
-
-def _identity(decided: dict[str, Any]) -> frozenset[tuple[str, Any]]:
-    return frozenset(decided.items())
 
 
 def _most_sites(neighborhood: Neighborhood) -> int:
