@@ -31,17 +31,10 @@ generate = _generator()
 CASES = generate.cases()
 
 HARD_TO_LEAD_TO = {
-    "NAS301": "needs a text that is worked out for minutes",
     "NAS309": "no small text is known that leads to it: what is empty is told before",
-    "NAS321": "needs 100,000 samples that are all refused",
-    "NAS347": "needs a search through 20,000 architectures",
-    "NAS607": "needs a full disk",
+    "NAS321": "needs 100,000 samples that are all refused, which takes a minute",
+    "NAS347": "needs a search through 20,000 architectures, which takes a minute",
     "NAS620": "needs a Python that cannot start another; tests/study/test_executors.py does",
-    "NAS640": "needs a training that fails the second time only",
-    "NAS807": "needs an installation without a package; tests/compiler/test_export.py does",
-    "NAS817": "needs a decision whose alternatives depend on others",
-    "NAS819": "needs decisions that are taken late, in a large declaration",
-    "NAS821": "needs a supernet of very many places",
 }
 """Codes without a page, and why."""
 

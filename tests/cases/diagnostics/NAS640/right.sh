@@ -1,0 +1,1 @@
+nasdsl run always.nas -q -o run

@@ -1,0 +1,1 @@
+nasdsl run once.nas --allow-python -q -o run
