@@ -120,7 +120,7 @@ class MetricRequest:
     @property
     def cost(self) -> Cost:
         """What it takes: an estimated neighborhood needs the center alone to be trained."""
-        if dict(self.options).get("estimate", "scratch") != "scratch":
+        if dict(self.options).get("estimate") in ("shared", "inherit"):
             return "trained"
         return self.facts.cost
 
@@ -136,7 +136,7 @@ class MetricError(Exception):
     """A value that cannot be had, for a reason that is the candidate's or the data's."""
 
 
-ESTIMATES = ("scratch", "shared", "inherit")
+ESTIMATES = ("scratch", "shared", "inherit", "surrogate")
 AGGREGATES = ("mean", "median", "worst", "quantile", "std")
 
 _BATCH = (
@@ -225,7 +225,9 @@ _METRICS = (
         "trained by itself, and the center. The spread is the standard deviation over the ball. "
         "With estimate=shared or estimate=inherit the neighbors are not trained but estimated, "
         "at about twice the price of the center: each value is the mean of the center's accuracy "
-        "and that of a short training.",
+        "and that of a short training. With estimate=surrogate a few neighbors are trained, and a "
+        "ridge regression on features of the graphs, fitted to all that the run has trained so "
+        "far, fills in the others; it predicts means better than spreads.",
         "nasdsl.objectives.neighborhood_estimates:estimated",
         (
             Option("samples", "int", 0, minimum=0, doc="neighbors drawn, 0 for all"),
@@ -235,6 +237,7 @@ _METRICS = (
             Option("center", "bool", True, doc="whether the center is part of the ball"),
             Option("weight", "float", 1.0, minimum=0, doc="of the center in mean and std"),
             Option("estimate", "name", "scratch", values=ESTIMATES, doc="how neighbors are had"),
+            Option("trained", "int", 2, minimum=1, doc="neighbors trained for estimate=surrogate"),
         ),
         "Wang, Cao, Li and Kitani, Neighborhood-Aware NAS, BMVC 2021 (arXiv 2105.06369)",
     ),
@@ -396,6 +399,10 @@ def _neighborhood(entry: Entry, options: Mapping[str, Any]) -> list[Diagnostic]:
         problems.append(("weight", "aggregate=mean or aggregate=std"))
     if "weight" in given and not options["center"]:
         problems.append(("weight", "center=true"))
+    if "trained" in given and options["estimate"] != "surrogate":
+        problems.append(("trained", "estimate=surrogate"))
+    if ("samples" in given or entry.args) and options["estimate"] == "surrogate":
+        problems.append(("samples", "another estimate than surrogate"))
     return [
         Diagnostic("NAS712", f"'{entry.name}', '{name}': only with {needed}", entry.span)
         for name, needed in problems

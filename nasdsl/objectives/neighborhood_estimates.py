@@ -9,7 +9,8 @@ center's own training, whatever the number of neighbors, and so three times with
 An estimate of few steps says less of a neighbor than the center's own accuracy does, which is
 measured after a whole training; so a neighbor's value is the mean of the two. That halves the
 estimated differences: as a rank of centers the mean over the ball gains by it, while the spread
-and the worst of a ball come out too small.
+and the worst of a ball come out too small. A neighbor whose output does not depend on its input
+is estimated exactly, by whatever training, and keeps its value.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from nasdsl.compiler.neighborhood import CompiledNeighborhood, compile_neighborhood
+from nasdsl.graph.constant import is_constant
 from nasdsl.graph.fingerprint import fingerprint
 from nasdsl.graph.network import Network
 from nasdsl.objectives.candidate import Candidate
@@ -32,7 +34,8 @@ from nasdsl.objectives.neighborhood import aggregate
 from nasdsl.seeding import derive, generator
 from nasdsl.training import task
 from nasdsl.training.data.dataset import Dataset
-from nasdsl.training.loop import _batches, _optimizer
+from nasdsl.training.layout import arrange
+from nasdsl.training.loop import batches, optimizer_for
 from nasdsl.training.settings import TrainSettings
 
 PRICE = 2.0
@@ -67,9 +70,20 @@ def estimated(candidate: Candidate, request: MetricRequest) -> tuple[float, floa
         derive(candidate.seed, "estimate"),
         request["estimate"],
     )
-    shrunk = [own if v is None else OWN * own + (1 - OWN) * v for v in values]
-    found = aggregate(own, shrunk, request)
+    found = aggregate(own, shrunk(own, around, values), request)
     return found.value, found.spread
+
+
+def shrunk(own: float, neighbors: Sequence[Network], values: Sequence[float | None]) -> list[float]:
+    """Values of neighbors from their estimates and the center's own accuracy.
+
+    The center's own where there is no estimate, since the neighbor is the center's network
+    again; the estimate as it is where the output is constant, and the mean of the two elsewhere.
+    """
+    return [
+        own if v is None else v if is_constant(n) else OWN * own + (1 - OWN) * v
+        for n, v in zip(neighbors, values, strict=True)
+    ]
 
 
 def estimates(
@@ -112,6 +126,7 @@ def estimates(
         near.load_path(0, module.state_dict())
     device = next((t.device for t in module.state_dict().values()), torch.device("cpu"))
     near.to(device)
+    arrange(near, settings)
     batch = min(settings.batch, len(data.train))
     whole = settings.steps or settings.epochs * (len(data.train) // batch)
     judged = min(JUDGED, len(data.validation))
@@ -133,8 +148,8 @@ def _shared(
 ) -> None:
     """Trains one neighbor a step, all of them before any again, along half a cosine."""
     near.train()
-    optimizer = _optimizer([p for p in near.parameters() if p.requires_grad], settings)
-    batches = _endless(data, settings, seed)
+    optimizer = optimizer_for([p for p in near.parameters() if p.requires_grad], settings)
+    drawn = _endless(data, settings, seed)
     order: list[int] = []
     draw = generator(seed, "paths")
     for step in range(steps):
@@ -142,7 +157,7 @@ def _shared(
             order = list(range(1, len(near.networks)))
             draw.shuffle(order)
         near.set_path(order.pop())
-        _step(near, optimizer, *next(batches), settings, _cosine(step, steps))
+        _step(near, optimizer, *next(drawn), settings, _cosine(step, steps))
 
 
 def _inherited(
@@ -160,11 +175,11 @@ def _inherited(
         near.load_state_dict(start)
         near.set_path(index)
         near.train()
-        optimizer = _optimizer([p for p in near.parameters() if p.requires_grad], settings)
-        batches = _endless(data, settings, seed)
+        optimizer = optimizer_for([p for p in near.parameters() if p.requires_grad], settings)
+        drawn = _endless(data, settings, seed)
         for step in range(steps):
             fraction = INHERITED_RATE * _cosine(step, steps)
-            _step(near, optimizer, *next(batches), settings, fraction)
+            _step(near, optimizer, *next(drawn), settings, fraction)
         values.append(_judged(near, index, data, judged))
     return values
 
@@ -196,7 +211,7 @@ def _endless(data: Dataset, settings: TrainSettings, seed: int) -> Iterator[tupl
     batch = min(settings.batch, len(data.train))
     epoch = 0
     while True:
-        yield from _batches(data, data.train, batch, settings, derive(seed, "order"), epoch)
+        yield from batches(data, data.train, batch, settings, derive(seed, "order"), epoch)
         epoch += 1
 
 

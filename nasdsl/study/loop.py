@@ -26,6 +26,7 @@ from nasdsl.search.searcher import Candidate, Outcome, Searcher
 from nasdsl.seeding import derive
 from nasdsl.study.executors import Executor, Result, Task
 from nasdsl.study.plan import Ball, Plan
+from nasdsl.study.predicted import Archive
 from nasdsl.study.records import (
     ENDED,
     CenterFact,
@@ -84,6 +85,7 @@ class Study:
         self._samples = samples
         self._listener = listener
         self._subjects = Subjects(space, plan.seed, plan.estimated)
+        self._archive = Archive(lambda subject: self._subjects.network(subject)[0])
         self._trials = {t.number: t for t in store.trials()}
         self._numbers = {t.subject.fingerprint: t.number for t in self._trials.values()}
         self._centers = store.centers()
@@ -281,8 +283,7 @@ class Study:
 
     def _await(self, position: int) -> None:
         """A center whose trials have not all ended is judged with the last of them."""
-        needed = {self._centers[position].trial, *(k.trial for k in self._links[position])}
-        for number in needed - {None}:
+        for number in self._needed(position) - {None}:
             assert number is not None
             if self._trials[number].measured.state not in ENDED:
                 self._awaiting.setdefault(number, set()).add(position)
@@ -291,9 +292,22 @@ class Study:
         """The centers that have nothing more to wait for once this trial has ended."""
         return {p for p in self._awaiting.pop(number, set()) if self._is_ended(p)}
 
+    def _needed(self, position: int) -> set[int | None]:
+        """The trials that a center is judged by; ``None`` for those without room in the budget.
+
+        Where a model fills in neighbors these are all up to the last of its own, so that it
+        learns from the same ones in whatever order they end.
+        """
+        needed = {self._centers[position].trial, *(k.trial for k in self._links[position])}
+        if self._plan.learns and None not in needed:
+            needed |= set(range(max(n for n in needed if n is not None)))
+        return needed
+
     def _is_ended(self, position: int) -> bool:
-        needed = [self._centers[position].trial, *(k.trial for k in self._links[position])]
-        return all(n is not None and self._trials[n].measured.state in ENDED for n in needed)
+        return all(
+            n is not None and self._trials[n].measured.state in ENDED
+            for n in self._needed(position)
+        )
 
     def _judge_ended(self, positions: Sequence[int]) -> None:
         judged = {
@@ -323,7 +337,25 @@ class Study:
             trials = [k.trial for k in self._links[position] if k.ball == ball.name]
             found = [None if n is None else self._trials[n].measured for n in trials]
             by_ball[ball] = [m if m is None or m.state in ENDED else None for m in found]
-        return self._plan.judge(self._trials[self._centers[position].trial].measured, by_ball)
+        center = self._trials[self._centers[position].trial].measured
+        filled: dict[Ball, list[float | None]] = {}
+        if self._plan.learns and center.state == "complete" and self._is_ended(position):
+            filled = self._filled(position)
+        return self._plan.judge(center, by_ball, filled)
+
+    def _filled(self, position: int) -> dict[Ball, list[float | None]]:
+        """Accuracies over whole balls, from all trials up to the last of the center's own."""
+        numbers = sorted(n for n in self._needed(position) if n is not None)
+        found: dict[Ball, list[float | None]] = {}
+        for part in self._plan.aggregates:
+            if part.whole is not None and part.whole not in found:
+                trained = [
+                    (self._trials[n].subject, value_of(self._trials[n].measured, part.source))
+                    for n in numbers
+                ]
+                around = self._subjects.ball(self._candidates[position].architecture, part.whole)
+                found[part.whole] = self._archive.fill(trained, around)
+        return found
 
     def _settle(self, judged: Mapping[int, Measured]) -> None:
         for position, measured in judged.items():
@@ -371,6 +403,11 @@ class Study:
             if self._plan.limit is not None:
                 expected = min(expected, max(self._plan.limit, len(self._trials)))
         self._listener(Progress(self.table, expected, self._seconds, self._ended))
+
+
+def value_of(measured: Measured, name: str) -> float | None:
+    """A value of what completed, else ``None``."""
+    return measured.values.get(name) if measured.state == "complete" else None
 
 
 def measured_of(result: Result, plan: Plan) -> tuple[Measured, dict[str, Any]]:

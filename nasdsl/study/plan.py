@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nasdsl.space import Space
 
 NEIGHBORHOOD = "flatness.neighborhood"
+SURROGATE = "surrogate"
 DEFAULT_GOAL = Entry("accuracy")
 """The objective of a file that names none; it is maximized."""
 
@@ -48,12 +49,21 @@ class Aim:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """An objective of a center that is made of its neighborhood's accuracies."""
+    """An objective of a center that is made of its neighborhood's accuracies.
+
+    Attributes:
+        name: of the objective.
+        request: what it asks for.
+        source: what of the neighbors is aggregated.
+        ball: the neighbors that are trained.
+        whole: where a model fills in the others, all the neighbors.
+    """
 
     name: str
     request: MetricRequest
     source: str
     ball: Ball
+    whole: Ball | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +94,25 @@ class Plan:
         return tuple(dict.fromkeys(aggregate.ball for aggregate in self.aggregates))
 
     @property
+    def learns(self) -> bool:
+        """Whether centers are judged by a model of the trials before them."""
+        return any(aggregate.whole is not None for aggregate in self.aggregates)
+
+    @property
     def whole(self) -> frozenset[str]:
         """Names of the objectives that count something."""
         return frozenset(name for name, request in self.measured if _counts(request))
 
     def judge(
-        self, center: Measured, neighbors: Mapping[Ball, Sequence[Measured | None]]
+        self,
+        center: Measured,
+        neighbors: Mapping[Ball, Sequence[Measured | None]],
+        filled: Mapping[Ball, Sequence[float | None]] | None = None,
     ) -> Measured:
         """What a center came to, from its own trial and those of its neighbors.
+
+        ``filled`` are the accuracies of whole balls of which few neighbors are trained; without
+        it such an aggregate fails.
 
         A neighbor is ``None`` where the budget had no room for it; an aggregate over such a
         neighborhood is not given, and the reason says so. Failed neighbors are left out and
@@ -114,6 +135,10 @@ class Plan:
                 continue
             sound = [m.values.get(part.source) if m.state == "complete" else None for m in there]
             try:
+                if part.whole is not None:
+                    if filled is None:
+                        raise MetricError("estimate=surrogate learns from the networks of a run")
+                    sound = list(filled[part.whole])
                 value = aggregate(center.values.get(part.source), sound, part.request)
             except MetricError as error:
                 failed = True
@@ -133,11 +158,18 @@ def _is_estimated(request: MetricRequest) -> bool:
 
 
 def _ball(request: MetricRequest, entries: Sequence[Entry]) -> Ball:
-    """The neighborhood that a goal asks for; the file's own radius where it names none."""
+    """The neighbors that a goal has trained; the file's own radius where it names none."""
     (entry, *_) = (e for e in entries if e.source() == request.written)
     names = {name for name, _ in entry.kwargs}
     given = "radius" in names or len(entry.args) > 1
-    return Ball(request["samples"], request["radius"] if given else None)
+    samples = request["trained"] if request["estimate"] == SURROGATE else request["samples"]
+    return Ball(samples, request["radius"] if given else None)
+
+
+def _aggregate(name: str, request: MetricRequest, entries: Sequence[Entry]) -> Aggregate:
+    ball = _ball(request, entries)
+    whole = Ball(0, ball.radius) if request["estimate"] == SURROGATE else None
+    return Aggregate(name, request, DEFAULT_GOAL.name, ball, whole)
 
 
 def _counts(request: MetricRequest) -> bool:
@@ -186,11 +218,7 @@ def read_plan(
         seed,
         aims,
         tuple((n, r) for n, r in by_name.items() if r.cost != "neighborhood"),
-        tuple(
-            Aggregate(n, r, DEFAULT_GOAL.name, _ball(r, near))
-            for n, r in by_name.items()
-            if r.cost == "neighborhood"
-        ),
+        tuple(_aggregate(n, r, near) for n, r in by_name.items() if r.cost == "neighborhood"),
         best,
         limit,
         {r.written: _ball(r, near) for r in by_name.values() if _is_estimated(r)},

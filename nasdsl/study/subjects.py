@@ -69,6 +69,10 @@ class Subjects:
         found = self._around(architecture, ball)
         return [(neighbor.edit, self.of_neighbor(neighbor)) for neighbor in found]
 
+    def ball(self, architecture: Architecture, ball: Ball) -> list[tuple[str, Network]]:
+        """The fingerprints and networks of the same neighbors."""
+        return [(n.fingerprint, n.network) for n in self._around(architecture, ball)]
+
     def _around(self, architecture: Architecture, ball: Ball) -> Sequence[Neighbor]:
         if not ball.samples:
             return self._space.neighbors(architecture, ball.radius)

@@ -22,9 +22,9 @@ from nasdsl.training.data.dataset import Dataset
 from nasdsl.training.history import Diverged, EpochRecord, TrainResult
 from nasdsl.training.loop import (
     PREDICTION_BATCH,
-    _batches,
-    _optimizer,
-    _precision,
+    batches,
+    optimizer_for,
+    precision,
     predict,
     rate,
 )
@@ -50,7 +50,8 @@ def train_population(
     Args:
         population: on any device; it is moved.
         data: whose training split is used, on the device.
-        settings: as read from the text.
+        settings: as read from the text; ``channels_last`` has no effect, since fused operations
+            are slower so.
         seed: of order, augmentation and dropout, for all members.
         device: where module and data are.
     """
@@ -66,11 +67,11 @@ def train_population(
     if not parts.parameters:
         population.eval()
         return [TrainResult((), 0, time.perf_counter() - began) for _ in range(len(population))]
-    optimizer = _optimizer(parts.parameters, settings)
+    optimizer = optimizer_for(parts.parameters, settings)
     losses: list[Tensor] = []
     rates: list[float] = []
     for epoch in range(math.ceil(total / per_epoch)):
-        for x, y in _batches(data, split, batch, settings, seed, epoch):
+        for x, y in batches(data, split, batch, settings, seed, epoch):
             step = len(losses)
             if step == total:
                 break
@@ -172,7 +173,7 @@ def _step(
 
     def backward() -> Tensor:
         optimizer.zero_grad()
-        with _precision(settings, x.device):
+        with precision(settings, x.device):
             output = population(x)
         values = member_losses(output, y, settings.label_smoothing)
         # The sum sends each member the gradient of its own loss: nothing links them.

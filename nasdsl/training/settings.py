@@ -64,6 +64,7 @@ class TrainSettings:
         flip: mirror each image with probability one half.
         clip: bound of the gradient's global norm, where given.
         bf16: compute in bfloat16 where the device is CUDA.
+        channels_last: keep images in memory with their channels last.
         seed: another seed gives another training run of the same networks.
     """
 
@@ -80,6 +81,7 @@ class TrainSettings:
     flip: bool = False
     clip: float | None = None
     bf16: bool = False
+    channels_last: bool = False
     seed: int = 0
 
 
@@ -210,6 +212,12 @@ TRAIN_ITEMS: dict[str, Item] = table(
         "bound on the gradient's global norm",
     ),
     Item("bf16", (), "compute in bfloat16 on a CUDA device; no effect on a CPU"),
+    Item(
+        "channels_last",
+        (),
+        "keep images in memory with their channels last: faster for large ones, equal within "
+        "rounding",
+    ),
     Item("seed", _value("int", minimum=0, doc="any number"), "another run of the same training"),
 )
 
@@ -313,7 +321,7 @@ def read_train(entries: Iterable[Entry]) -> tuple[TrainSettings, list[Diagnostic
             values["crop"] = options["padding"]
         elif name in ("cosine", "constant"):
             values |= {"schedule": name, **options}
-        else:  # flip, bf16: words that switch something on
+        else:  # flip, bf16, channels_last: words that switch something on
             values[name] = True
     settings = TrainSettings(**values)
     optimizer = settings.optimizer

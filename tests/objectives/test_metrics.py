@@ -46,6 +46,7 @@ def test_an_estimated_neighborhood_asks_for_the_center_alone():
     assert (scratch.cost, shared.cost) == ("neighborhood", "trained")
     assert [r.metric for r in measured([scratch])] == ["accuracy"]
     assert [r.metric for r in measured([shared])] == ["flatness.neighborhood"]
+    assert request("flatness.neighborhood", estimate="surrogate").cost == "neighborhood"
 
 
 def test_defaults_are_the_papers():
@@ -59,7 +60,7 @@ def test_defaults_are_the_papers():
     assert not problems
     assert dict(found.options) == {
         "samples": 6, "radius": 1, "aggregate": "mean", "q": 0.25, "center": True, "weight": 1.0,
-        "estimate": "scratch",
+        "estimate": "scratch", "trained": 2,
     }  # fmt: skip
     assert found.written == "flatness.neighborhood(samples=6)"
     assert found["samples"] == 6
@@ -80,6 +81,12 @@ def test_defaults_are_the_papers():
         ),
         (Entry("flatness.neighborhood", (), (("center", False), ("weight", 2.0))), "NAS712"),
         (Entry("flatness.neighborhood", (), (("aggregate", Name("avg")),)), "NAS407"),
+        (Entry("flatness.neighborhood", (), (("trained", 3),)), "NAS712"),
+        (Entry("flatness.neighborhood", (3,), (("estimate", Name("surrogate")),)), "NAS712"),
+        (
+            Entry("flatness.neighborhood", (), (("estimate", Name("surrogate")), ("samples", 3))),
+            "NAS712",
+        ),
     ],
 )
 def test_mistakes(entry, code):

@@ -111,7 +111,7 @@ def test_one_ascent_equals_pytorch_optimizer_s():
         optimizer = SAM(theirs.parameters(), torch.optim.SGD, rho=0.7, adaptive=adaptive, lr=0.1)
         optimizer.first_step()
         for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
-            assert (a - b).abs().max() < 3e-8
+            assert (a - b).abs().max() < 3e-7  # a unit in the last place or two
 
 
 def test_the_second_pass_leaves_running_statistics_alone():

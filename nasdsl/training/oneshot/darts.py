@@ -24,7 +24,7 @@ from nasdsl.space import Space
 from nasdsl.training import task
 from nasdsl.training.data.dataset import Dataset, Split
 from nasdsl.training.history import Diverged
-from nasdsl.training.loop import _batches, _own_noise
+from nasdsl.training.loop import batches, own_noise
 from nasdsl.training.oneshot.bilevel import Step, first_order, second_order
 from nasdsl.training.oneshot.mixture import Decisions, drawn, moves
 from nasdsl.training.oneshot.settings import DartsSettings
@@ -193,14 +193,12 @@ class _Training:
         self.supernet.train()
         self.decisions.train()
         mine, theirs = (
-            _batches(
-                self.data, side, self.batch, self.augmentation, derive(self.seed, name), number
-            )
+            batches(self.data, side, self.batch, self.augmentation, derive(self.seed, name), number)
             for side, name in zip(self.sides, ("weights", "decisions"), strict=True)
         )
         losses: list[float] = []
         decision_losses: list[float] = []
-        with _own_noise(self.device) as reseed:
+        with own_noise(self.device) as reseed:
             for at, ((x, y), other) in enumerate(zip(mine, theirs, strict=False)):
                 reseed(derive(self.seed, "noise", number, at))
                 if number >= self.settings.warmup:

@@ -25,7 +25,7 @@ from nasdsl.space import Architecture, Space
 from nasdsl.training import task
 from nasdsl.training.data.dataset import Dataset
 from nasdsl.training.history import Diverged, EpochRecord
-from nasdsl.training.loop import _batches, _own_noise
+from nasdsl.training.loop import batches, own_noise
 from nasdsl.training.oneshot.settings import ElasticSettings
 from nasdsl.training.settings import TrainSettings
 from nasdsl.training.sharpness import ascend, descend, frozen_statistics
@@ -161,8 +161,8 @@ class _Training:
         losses: list[float] = []
         rate = self.settings.lr
         order = derive(self.seed, "supernet order")
-        drawn = _batches(self.data, self.data.train, self.batch, self.augmentation, order, number)
-        with _own_noise(self.device) as reseed:
+        drawn = batches(self.data, self.data.train, self.batch, self.augmentation, order, number)
+        with own_noise(self.device) as reseed:
             for at, (x, y) in enumerate(drawn, first):
                 rate = self.settings.lr * 0.5 * (1 + math.cos(math.pi * at / total))
                 for group in self.rule.param_groups:
