@@ -3,8 +3,9 @@
     python benchmarks/corruptions.py [--images 1000] [--threads 1] [--theirs 20] [--device cpu]
 
 The other package works image by image; it is timed on ``--theirs`` images, and its seconds are
-scaled up to the same number. It is left out where it is not installed. The last line is in
-seconds of processor time, which other work on the machine disturbs less.
+scaled up to the same number. It is left out where it is not installed. Both take turns,
+``--repeats`` times, and medians count. The last line is in seconds of processor time, which other
+work on the machine disturbs less.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
+from statistics import median
 
 import numpy as np
 import torch
@@ -25,6 +27,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--theirs", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -37,15 +40,19 @@ def main() -> None:
     processor = [0.0, 0.0]
     print(f"{'corruption':18} {'nasdsl s':>9} {'theirs s':>9} {'ratio':>7}")
     for name in STANDARD:
-        ours, spent = seconds_here(images, name)
-        totals[0] += ours
-        processor[0] += spent
+        rounds = [
+            (
+                *seconds_here(images, name),
+                *(seconds_there(theirs, images, name, arguments.theirs) if theirs else (0.0, 0.0)),
+            )
+            for _ in range(arguments.repeats)
+        ]
+        ours, spent, other, others = (median(column) for column in zip(*rounds, strict=True))
+        totals = [totals[0] + ours, totals[1] + other]
+        processor = [processor[0] + spent, processor[1] + others]
         if theirs is None:
-            print(f"{name:18} {ours:9.3f}")
+            print(f"{name:18} {ours:9.3f}", flush=True)
             continue
-        other, spent = seconds_there(theirs, images, name, arguments.theirs)
-        totals[1] += other
-        processor[1] += spent
         print(f"{name:18} {ours:9.3f} {other:9.2f} {other / ours:7.1f}", flush=True)
     for word, (ours, other) in (("all", totals), ("all, processor", processor)):
         rest = f" {other:9.2f} {other / ours:7.1f}" if theirs is not None else ""

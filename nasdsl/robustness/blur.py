@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nasdsl.robustness import counter
-from nasdsl.robustness.linear import BITS, blurred, place, taken, whole, zooming
+from nasdsl.robustness.linear import BITS, blurred, picked, place, whole, zooming
 
 
 def gaussian_blur(x: Tensor, keys: Tensor, c: Mapping[str, float]) -> Tensor:
@@ -26,25 +26,20 @@ def glass_blur(x: Tensor, keys: Tensor, c: Mapping[str, float]) -> Tensor:
     ``delta`` before and less than ``delta`` behind them. The published programs mean to swap
     the two, but on numpy arrays their statement copies.
     """
-    soft = torch.floor(blurred(x, c["sigma"]) * 4.0**-BITS).float()
+    soft = blurred(x, c["sigma"]).mul_(4.0**-BITS).floor_().float()
     count, _, height, width = x.shape
     delta, rounds = int(c["delta"]), int(c["rounds"])
     drawn = counter.halves(keys, rounds * 2 * height * width)
-    steps = (drawn * (2 * delta) >> 16) - delta
+    steps = drawn.mul_(2 * delta).bitwise_right_shift_(16).sub_(delta)
     dy, dx = steps.view(count, rounds, 2, height * width).unbind(2)
     order = _order(height, width, delta, x.device)
     columns = torch.arange(height * width, device=x.device, dtype=torch.int32)
     source = columns.repeat(count, 1)
     for i in range(rounds):
-        away = dy[:, i] * width + dx[:, i]
+        away = (dy[:, i] * width).add_(dx[:, i]).add_(columns)
         for line in order:
-            source[:, line] = source.gather(1, (line + away[:, line]).long())
-    mixed = taken(
-        soft,
-        (source // width).view(count, height, width),
-        (source % width).view(count, height, width),
-    )
-    return blurred(mixed, c["sigma"]) * 4.0**-BITS
+            source.index_copy_(1, line, source.gather(1, away.index_select(1, line).long()))
+    return blurred(picked(soft, source), c["sigma"]).mul_(4.0**-BITS)
 
 
 @lru_cache(maxsize=32)
@@ -137,8 +132,39 @@ def smeared(x: Tensor, angle: Tensor, radius: int, sigma: float) -> Tensor:
     taps, weights = taps[:used], weights[:used]
     radians = torch.deg2rad(angle)[:, None]
     taps = taps.to(x.device)
-    dy = torch.ceil(taps * torch.sin(radians) - 0.5).int()
-    dx = torch.ceil(taps * torch.cos(radians) - 0.5).int()
+    down = torch.ceil(taps * torch.sin(radians) - 0.5).int()
+    right = torch.ceil(taps * torch.cos(radians) - 0.5).int()
+    # The sums are whole numbers below 2^24: their order changes nothing.
+    sums = _by_shifts if x.is_cpu and x[0].numel() >= _LARGE else _by_places
+    return sums(x, down, right, weights.tolist()) * 2.0**-16
+
+
+_LARGE = 2048
+"""Values of an image from which on a CPU shifts it faster than it looks up each value."""
+
+
+def _by_shifts(x: Tensor, down: Tensor, right: Tensor, weights: list[float]) -> Tensor:
+    """Images whose taps lie at the same pixels, smeared together by shifts of all of them."""
+    kinds, kind = torch.unique(torch.cat([down, right], 1), dim=0, return_inverse=True)
+    order, used = kind.argsort(), len(weights)
+    padded = F.pad(x.index_select(0, order), (used,) * 4, mode="replicate")
+    sums = torch.zeros_like(x)
+    strides, across = padded.stride(), padded.shape[-1]
+    begin = 0
+    for offsets, amount in zip(kinds.tolist(), kind.bincount().tolist(), strict=True):
+        into = sums[begin : begin + amount]
+        first = begin * strides[0] + used * across + used
+        for dy, dx, weight in zip(offsets[:used], offsets[used:], weights, strict=True):
+            into.add_(
+                padded.as_strided(into.shape, strides, first + dy * across + dx), alpha=weight
+            )
+        begin += amount
+    return torch.empty_like(sums).index_copy_(0, order, sums)
+
+
+def _by_places(x: Tensor, down: Tensor, right: Tensor, weights: list[float]) -> Tensor:
+    """The same by looking up the place of each value; all images at once."""
+    used = len(weights)
     count, channels, height, width = x.shape
     # Of all images the pixels lie in one row; a tap is at a fixed distance from each.
     padded = F.pad(x, (used,) * 4, mode="replicate")
@@ -149,11 +175,11 @@ def smeared(x: Tensor, angle: Tensor, radius: int, sigma: float) -> Tensor:
     start = (rows[:, None] * across + columns).view(1, -1) + first[:, None]
     total = torch.zeros(channels, count * height * width, device=x.device)
     planes = [padded[:, i].reshape(-1) for i in range(channels)]
-    for tap, weight in enumerate(weights.tolist()):
-        index = (start + (dy[:, tap] * across + dx[:, tap])[:, None]).view(-1)
-        for plane, sums in zip(planes, total, strict=True):
-            sums += plane.index_select(0, index).mul_(weight)
-    return total.view(channels, count, height, width).transpose(0, 1) * 2.0**-16
+    for tap, weight in enumerate(weights):
+        index = (start + (down[:, tap] * across + right[:, tap])[:, None]).view(-1)
+        for plane, line in zip(planes, total, strict=True):
+            line.add_(plane.index_select(0, index), alpha=weight)
+    return total.view(channels, count, height, width).transpose(0, 1)
 
 
 def zoom_blur(x: Tensor, keys: Tensor, c: Mapping[str, float]) -> Tensor:

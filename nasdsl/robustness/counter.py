@@ -17,6 +17,8 @@ from nasdsl.seeding import Key, derive
 _BLOCK = {"cpu": 1 << 15, "cuda": 1 << 24}
 """Numbers mixed at once. On a CPU they stay in a core's cache, and torch starts no threads for so
 few: on a machine that is busy, waiting for threads some fifty times costs more than all of it."""
+_ALONE = 1 << 17
+"""Numbers mixed at once where torch has one thread."""
 
 
 def streams(indices: Tensor, *keys: Key) -> Tensor:
@@ -41,7 +43,10 @@ def bits(keys: Tensor, count: int, start: int = 0) -> Tensor:
     counter = torch.arange(start, start + count, device=keys.device, dtype=torch.int64)
     counter = _low(counter * 0x9E3779B1)
     found = torch.empty(len(keys), count, dtype=torch.int32, device=keys.device)
-    rows = max(1, _BLOCK.get(keys.device.type, 1 << 20) // max(1, count))
+    block = _BLOCK.get(keys.device.type, 1 << 20)
+    if keys.is_cpu and torch.get_num_threads() == 1:
+        block = _ALONE
+    rows = max(1, block // max(1, count))
     for first in range(0, len(keys), rows):
         part, key = found[first : first + rows], keys[first : first + rows]
         torch.add(counter, key[:, :1], out=part)
@@ -75,7 +80,7 @@ def halves(keys: Tensor, count: int, start: int = 0) -> Tensor:
 
 def uniform(keys: Tensor, count: int, start: int = 0) -> Tensor:
     """``count`` numbers in [0, 1) for each stream, multiples of 2^-24, [N, count] in float32."""
-    high = (bits(keys, count, start) >> 8).bitwise_and_(0xFFFFFF)
+    high = bits(keys, count, start).bitwise_right_shift_(8).bitwise_and_(0xFFFFFF)
     return high.float().mul_(2.0**-24)
 
 

@@ -116,20 +116,20 @@ def _transformed(x: Tensor, quality: int, table: tuple[tuple[int, ...], ...]) ->
     """Whole numbers [N, C, H, W] after transform, quantization, and the way back, 0..255."""
     count, channels, height, width = x.shape
     blocks = x.view(count, channels, height // 8, 8, width // 8, 8).transpose(3, 4)
-    blocks = blocks.reshape(-1, 8, 8).double() - 128
+    blocks = blocks.reshape(-1, 8, 8).double().sub_(128)
     matrix, steps = _cosines(x.device), _steps(quality, table, x.device)
     # Rows, then columns; two further bits are kept between them, and three at the end.
     found = _rounded(_rounded(blocks @ matrix.T, 11).mT @ matrix.T, 15).mT
     # To the nearest, halves away from zero.
-    levels = torch.floor(found.abs() / (8 * steps) + 0.5) * torch.sign(found)
-    back = _rounded(_rounded((levels * steps).mT @ matrix, 11).mT @ matrix, 18) + 128
-    back = back.clamp(0, 255).int().view(count, channels, height // 8, width // 8, 8, 8)
+    levels = found.abs().div_(8 * steps).add_(0.5).floor_().copysign_(found).mul_(steps)
+    back = _rounded(_rounded(levels.mT @ matrix, 11).mT @ matrix, 18).add_(128)
+    back = back.clamp_(0, 255).int().view(count, channels, height // 8, width // 8, 8, 8)
     return back.transpose(3, 4).reshape(x.shape)
 
 
 def _rounded(x: Tensor, bits: int) -> Tensor:
-    """Whole numbers divided by a power of two, halves up."""
-    return torch.floor(x * 2.0**-bits + 0.5)
+    """Whole numbers divided by a power of two, halves up; in place."""
+    return x.mul_(2.0**-bits).add_(0.5).floor_()
 
 
 @lru_cache(maxsize=4)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nasdsl.robustness import counter
-from nasdsl.robustness.linear import Border, blurred, place, taken
+from nasdsl.robustness.linear import Border, blurred, place
 
 
 def elastic_transform(x: Tensor, keys: Tensor, c: Mapping[str, float]) -> Tensor:
@@ -30,9 +30,9 @@ def elastic_transform(x: Tensor, keys: Tensor, c: Mapping[str, float]) -> Tensor
         return found
     # 16 bits of noise and 14 of weights, twice, are whole numbers below 2^53.
     noise = counter.uniform(keys, 2 * height * width, 8).view(count, 2, height, width)
-    noise = torch.round((noise * 2 - 1) * 32767)
-    shifts = blurred(noise, c["sigma"] * size, "reflect", 3.0, 14) * (2.0**-28 / 32767)
-    shifts = (shifts * (c["alpha"] * size)).float()
+    noise.mul_(2).sub_(1).mul_(32767).round_()
+    shifts = blurred(noise, c["sigma"] * size, "reflect", 3.0, 14).mul_(2.0**-28 / 32767)
+    shifts = shifts.mul_(c["alpha"] * size).float()
     return sampled(found, y + shifts[:, 1], z + shifts[:, 0], "reflect")
 
 
@@ -66,13 +66,23 @@ def _inverse(moves: Tensor, height: int, width: int) -> Tensor:
 
 def sampled(x: Tensor, y: Tensor, z: Tensor, border: Border) -> Tensor:
     """Images [N, C, H, W] at rows ``y`` and columns ``z``, [N, H, W], linear between pixels."""
-    height, width = x.shape[-2:]
+    count, channels, height, width = x.shape
     above, before = torch.floor(y), torch.floor(z)
-    down, right = (y - above)[:, None], (z - before)[:, None]
+    down, right = (y - above).view(-1), (z - before).view(-1)
     top, left = above.int(), before.int()
     bottom, after = place(top + 1, height, border), place(left + 1, width, border)
     top, left = place(top, height, border), place(left, width, border)
+    first = torch.arange(count, device=x.device, dtype=torch.int32).view(-1, 1, 1)
+    first = first * (height * width)
+    top, bottom = top.mul_(width).add_(first), bottom.mul_(width).add_(first)
+    corners = [(row + column).view(-1) for row in (top, bottom) for column in (left, after)]
     up, back = 1 - down, 1 - right
-    upper = taken(x, top, left) * back + taken(x, top, after) * right
-    lower = taken(x, bottom, left) * back + taken(x, bottom, after) * right
-    return upper * up + lower * down
+    found = torch.empty(count, channels, *y.shape[1:], device=x.device)
+    # In place and channel by channel: most of the time went into new memory.
+    for i in range(channels):
+        plane = x[:, i].reshape(-1)
+        a, b, c, d = (plane.index_select(0, corner) for corner in corners)
+        upper = a.mul_(back).add_(b.mul_(right)).mul_(up)
+        lower = c.mul_(back).add_(d.mul_(right)).mul_(down)
+        found[:, i] = upper.add_(lower).view(y.shape)
+    return found

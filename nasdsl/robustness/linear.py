@@ -54,19 +54,24 @@ def place(index: Tensor, size: int, border: Border) -> Tensor:
     period = 2 * size if border == "reflect" else 2 * size - 2
     if index.numel() and not (-size < int(index.min()) and int(index.max()) < period):
         index = index.remainder(period)
-    index = (
-        torch.where(index < 0, index.bitwise_not(), index) if border == "reflect" else (index.abs())
-    )
+    if border == "reflect":
+        # The shift of a number below zero is -1 in all bits: what remains is its complement.
+        index = index ^ (index >> (8 * index.element_size() - 1))
+    else:
+        index = index.abs()
     return torch.minimum(index, last - index)
 
 
-def taken(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Images [N, C, H, W] at rows and columns [N, H', W'] in int32, [N, C, H', W']."""
+def picked(x: Tensor, index: Tensor) -> Tensor:
+    """Images [N, C, H, W] whose pixels come from the places ``index`` [N, H W] in int32, each of
+    0..H W - 1, of the same image."""
     count, channels, height, width = x.shape
     first = torch.arange(count, device=x.device, dtype=torch.int32) * (height * width)
-    index = (rows * width + columns + first[:, None, None]).view(-1)
-    found = [x[:, i].reshape(-1).index_select(0, index) for i in range(channels)]
-    return torch.stack([part.view(rows.shape) for part in found], 1)
+    places = (index + first[:, None]).view(-1)
+    found = torch.empty_like(x)
+    for i in range(channels):
+        found[:, i] = x[:, i].reshape(-1).index_select(0, places).view(count, height, width)
+    return found
 
 
 def gaussian_weights(sigma: float, truncate: float = 4.0) -> list[float]:

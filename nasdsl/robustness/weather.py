@@ -33,8 +33,8 @@ def snow(x: Tensor, keys: Tensor, c: Mapping[str, float]) -> Tensor:
         enlarging(height, c["zoom"], bits, x.device),
         enlarging(width, c["zoom"], bits, x.device),
     ) * 2.0 ** -(12 + 2 * bits)
-    layer = torch.where(layer < c["threshold"], torch.zeros_like(layer), layer)
-    flakes = torch.floor(layer.clamp(0, 1) * 255).float()
+    layer.masked_fill_(layer < c["threshold"], 0)
+    flakes = layer.clamp_(0, 1).mul_(255).floor_().float()
     start = height * width + height * width % 2
     angle = counter.uniform(keys, 1, start)[:, 0].double() * 90 - 135
     flakes = torch.floor(smeared(flakes, angle, int(c["radius"]), c["sigma"]) + 0.5)

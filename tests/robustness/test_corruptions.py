@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from scipy import ndimage, stats
 
-from nasdsl.robustness import counter, digital, elastic, linear, noise, weather
+from nasdsl.robustness import blur, counter, digital, elastic, linear, noise, weather
 from nasdsl.robustness.blur import _disk, _order, smeared
 from nasdsl.robustness.constants import TABLES, constants
 from nasdsl.robustness.corruptions import CORRUPTIONS, EXTRA, STANDARD, corrupt, unfit
@@ -217,6 +217,53 @@ def test_motion_blur_against_a_slow_one(angle):
                 exact[:, y, z] += weight * source.numpy()
     found = smeared(x, torch.tensor([angle], dtype=torch.float64), radius, sigma)[0].numpy()
     assert np.abs(found - exact).max() < 0.02
+
+
+@pytest.mark.parametrize("shape", [(5, 3, 32, 32), (40, 1, 12, 20), (3, 3, 9, 8)])
+@pytest.mark.parametrize(("radius", "sigma"), [(6, 1.0), (14, 12.0)])
+def test_smearing_by_shifts_is_smearing_by_places(shape, radius, sigma, monkeypatch):
+    x = pictures(shape[0], *shape[1:]).float()
+    angle = torch.linspace(-135, 45, shape[0], dtype=torch.float64)
+    angle[1:3] = angle[0]  # images that are smeared together
+    found = []
+    for least in (0, 1 << 30):
+        monkeypatch.setattr(blur, "_LARGE", least)
+        found.append(smeared(x, angle, radius, sigma))
+    assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("border", ["reflect", "mirror"])
+@pytest.mark.parametrize("kind", [torch.int32, torch.int64])
+def test_places_outside_are_numpys(border, kind):
+    size = 7
+    at = torch.arange(-6, 12, dtype=kind)
+    mode = {"reflect": "symmetric", "mirror": "reflect"}[border]
+    line = np.pad(np.arange(size), (6, 5), mode=mode)
+    assert linear.place(at, size, border).tolist() == line.tolist()
+
+
+@pytest.mark.parametrize("border", ["reflect", "mirror"])
+def test_pixels_between_pixels_are_scipys(border):
+    x = pictures(2, 3, 10, 13).float()
+    generator = torch.Generator().manual_seed(1)
+    y = torch.rand(2, 10, 13, generator=generator) * 18 - 4
+    z = torch.rand(2, 10, 13, generator=generator) * 24 - 5
+    found = elastic.sampled(x, y, z, border)
+    for n in range(2):
+        for c in range(3):
+            exact = ndimage.map_coordinates(
+                x[n, c].double().numpy(), [y[n].numpy(), z[n].numpy()], order=1, mode=border
+            )
+            assert np.abs(found[n, c].numpy() - exact).max() < 1e-3
+
+
+@pytest.mark.parametrize("block", [1, 100, 1 << 20])
+def test_numbers_do_not_hang_on_how_many_are_mixed_at_once(block, monkeypatch):
+    keys = counter.streams(torch.arange(11), "x")
+    before = counter.bits(keys, 37, 4)
+    monkeypatch.setattr(counter, "_ALONE", block)
+    monkeypatch.setitem(counter._BLOCK, "cpu", block)
+    assert torch.equal(counter.bits(keys, 37, 4), before)
 
 
 def test_zoom_blur_is_scipys():
