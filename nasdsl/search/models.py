@@ -156,7 +156,7 @@ class Perceptrons:
         random.setstate(state)
         self._networks = [
             MLPRegressor(
-                LAYERS,
+                hidden_layer_sizes=LAYERS,
                 solver="lbfgs",
                 alpha=1.0,
                 max_iter=STEPS,

@@ -17,7 +17,7 @@ from nasdsl.language.settings import Entry
 from nasdsl.search import Outcome, Searcher, read_search
 from nasdsl.search.archive import Record
 from nasdsl.search.contract import SearcherContract
-from nasdsl.search.elastic import demand
+from nasdsl.search.elastic import OPTIONS, demand
 from nasdsl.search.flatnas import FlatNas, _spread, figures_of_merit
 from nasdsl.search.learned import FromWeights, largest
 from nasdsl.search.searcher import Candidate
@@ -183,6 +183,21 @@ def test_the_figure_of_merit_is_balanced_over_the_archive(
     assert found.tolist() == pytest.approx(by_hand)
     # The unit of the flatness does not matter.
     assert figures_of_merit(errors, 7 * changes, alpha).tolist() == pytest.approx(found.tolist())
+
+
+@pytest.mark.parametrize("model", ["forest", "mlp", "rbf", "auto"])
+def test_every_model_proposes_what_is_new(model: str) -> None:
+    (option,) = (o for o in OPTIONS if o.name == "model")
+    assert model in option.values
+    space = nasdsl.load(ELASTIC)
+    search = FlatNas(space, 0, initial=6, batch=3, model=model, population=6, generations=2)
+    ranks = []
+    for step in range(4):
+        for at, candidate in enumerate(search.ask(3)):
+            ranks.append(candidate.architecture.rank)
+            values = {"accuracy": 50.0 + step + at, "flatness.weights": 1.0 + at, "params": 1.0}
+            search.tell(candidate, Outcome("complete", values))
+    assert len(set(ranks)) == 12
 
 
 def test_nothing_that_moves_weighs_nothing() -> None:
