@@ -208,7 +208,7 @@ LIMITS = """\
   network trained on ImageNet, and the errors are large. A network that is hardly better than
   chance moves little when it is shaken, so a small R_sigma can mean that little was learned.
 - SAM makes half as many steps at equal passes, which costs it more the shorter the training is.
-- Three seeds give wide intervals: what is not told apart may well differ.
+- So few seeds give wide intervals: what is not told apart may well differ.
 """
 
 
