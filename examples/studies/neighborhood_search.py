@@ -478,15 +478,17 @@ def gathered(
 
 
 def optima(folder: Path) -> dict[str, Any]:
-    """The greatest values of the table, and what the one of the best search value is worth."""
+    """The greatest values of the table, and what cells of the best search value are worth."""
     table = world(folder).table
     found: dict[str, Any] = {}
     for dataset in DATASETS:
-        best = int(table.search[dataset].argmax())
+        search = table.search[dataset]
+        best = search == search.max()
         columns = table.judged[dataset]
         found[dataset] = {
             "greatest": {m: float(column.max()) for m, column in columns.items()},
-            "of_best_val12": {m: float(column[best]) for m, column in columns.items()},
+            "of_best_val12": {m: float(column[best].mean()) for m, column in columns.items()},
+            "cells_of_best_val12": int(best.sum()),
         }
     return found
 
