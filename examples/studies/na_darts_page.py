@@ -27,10 +27,11 @@ INTRODUCTION = """\
 
 Does it help DARTS to learn from the neighborhood of its mixture? Both searchers train the mixed
 supernet of `na_darts.nas`, NAS-Bench-201 reduced to 4 channels, one cell a stage and a stem of
-stride 2, on {images:,} images of the CIFAR-10 subset: {half:,} for the weights and {half:,} for
-the decisions. The cell of the largest weights is looked up in the full benchmark: test accuracy after 200 epochs (Dong and Yang, 2020), mean of
-the benchmark's own runs. Everything but the neighborhood and the number of epochs is the same on
-both sides, seed by seed: split, order of the images, initial weights.
+stride 2, on {images:,} images of the CIFAR-10 subset: {half:,} for the weights and {half:,} for the
+decisions. The cell of the largest weights is looked up in the full benchmark: test accuracy after
+200 epochs (Dong and Yang, 2020), mean of the benchmark's own runs. Everything but the neighborhood
+and the number of epochs is the same on both sides, seed by seed: split, order of the images,
+initial weights.
 
 The cost is equal: DARTS takes two forward and backward passes a step, NA-DARTS with {neighbors}
 neighbors {per_step}, and {long} and {short} epochs come to the same {passes:,} passes. So NA-DARTS
@@ -41,9 +42,9 @@ decisions, {decision_lr:g} in place of 3e-4, since there are so many fewer steps
     python examples/studies/na_darts.py --seeds {seeds} --json na_darts.json
     python examples/studies/na_darts_page.py na_darts.json docs/studies
 
-This is the reduced form, on one core of a shared CPU: {seeds} seeds, {minutes:.0f} minutes of
-training in all. Intervals are Student's, at 95 %; those of differences are of the paired
-differences over the seeds.
+This is the reduced form, one process a training on a CPU: {seeds} seeds, {minutes:.0f} minutes of
+wall time in all, beside whatever else the machine did. Intervals are Student's, at 95 %, and not cut
+where a figure cannot lie; those of differences are of the paired differences over the seeds.
 """
 
 
