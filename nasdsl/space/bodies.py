@@ -105,9 +105,10 @@ class _Body:
             names.append((port.name.text, index))
         if len(names) != len(self.types):
             message = f"this takes {len(names)} input{'' if len(names) == 1 else 's'} ({', '.join(map(written, names))}), found {len(self.types)}"
-            raise EvaluationError(
-                "NAS223", message, use.span, Note("the inputs are declared here", self.graph.span)
-            )
+            note = Note("the inputs are declared here", self.graph.span)
+            if use is self.graph:  # the network itself, which nothing in the text applies
+                note = Note("name the inputs of the space in its braces, as: input x")
+            raise EvaluationError("NAS223", message, use.span, note)
         return names
 
     def _equations(self) -> list[Equation]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from nasdsl.diagnostics import suggestion
+from nasdsl.diagnostics import Note, suggestion
 from nasdsl.language import syntax as s
 from nasdsl.operations.table import OPERATIONS
 from nasdsl.space.program import SPECIAL, Program
@@ -298,7 +298,8 @@ class Evaluator:
             at = whole(index, e.index.span, "an index")
             if not 0 <= at < len(base):
                 message = f"index {at} is outside this set of {len(base)} (counted from 0)"
-                raise EvaluationError("NAS216", message, e.span)
+                once = Note("equal members of a set count once")
+                raise EvaluationError("NAS216", message, e.span, once)
             return base[at]
         raise EvaluationError("NAS217", f"{kind_of(base)} has no index", e.span)
 
