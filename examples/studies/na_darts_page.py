@@ -237,11 +237,11 @@ def drawing(figures: Figures) -> str:
                 'stroke-width="1.5"/>'
             )
         parts.append(
-            f'<rect x="{left + 130 * at}" y="304" width="12" height="10" fill="{COLORS[name]}"/>'
-            f'<text x="{left + 130 * at + 18}" y="313">{label}, a line a seed</text>'
+            f'<rect x="{left + 90 * at}" y="304" width="12" height="10" fill="{COLORS[name]}"/>'
+            f'<text x="{left + 90 * at + 18}" y="313">{label}</text>'
         )
     parts.append(
-        f'<text x="{left + 280}" y="313">dashed: mean over all cells</text>'
+        f'<text x="{left + 210}" y="313">percent; a line a seed; dashed: mean over all cells</text>'
         f'<text x="{left + width}" y="{top + height + 14}" text-anchor="end">all passes</text>'
         f'<text x="{left}" y="{top + height + 14}">0</text>'
     )
