@@ -2,7 +2,7 @@
 
 Two descriptions stand side by side. Decisions say what was chosen where; they are at hand at
 once, but two ways to write one network look different. The graph says what the live network
-does: dead parts do not count, and equal networks look the same. Its features are of the kind
+does: dead parts do not count, nor the order in which the rest was written. Its features are of the kind
 that G. Kadlecova and others count ("Surprisingly Strong Performance Prediction with Neural
 Graph Features", ICML 2024): operations, who feeds whom, and how many of a kind a way from the
 inputs to the outputs has at least and at most.

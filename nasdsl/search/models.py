@@ -26,10 +26,10 @@ JUDGED = 100
 RIDGE = 0.1
 """What the cubic interpolant may miss the values by, as added to its kernel's diagonal."""
 NETWORKS = 3
-LAYERS = (32, 32)
-STEPS = 100
+LAYERS = (24,)
+STEPS = 60
 """Small networks: how many, their hidden layers, and the steps that fit them."""
-FOLDS = 5
+FOLDS = 3
 
 
 class Model(Protocol):

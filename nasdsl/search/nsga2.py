@@ -3,8 +3,9 @@
 Source: K. Deb, A. Pratap, S. Agarwal, T. Meyarivan, "A Fast and Elitist Multiobjective Genetic
 Algorithm: NSGA-II", IEEE Transactions on Evolutionary Computation 6(2), 2002. What differs:
 
-- Parents are selected from everything that was measured, not from the last generation and its
-  children alone. Elitism over the archive is what the original approximates.
+- Parents are the front of everything that was measured, not the survivors of the last
+  generation and its children. Elitism over the archive is what the original approximates; the
+  next layers join only while the front is too small to choose from.
 - Mutation is an edit of the space's own rules, crossover a uniform one of the decisions,
   completed where decisions depend on each other.
 - A network that is known is never measured again; on small discrete spaces half of an ordinary
@@ -16,7 +17,7 @@ Algorithm: NSGA-II", IEEE Transactions on Evolutionary Computation 6(2), 2002. W
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 20
 """Matings for each child before a uniform draw takes its place."""
+FEWEST = 4
+"""Parents there are at least."""
 
 
 class Nsga2(Planned):
@@ -41,7 +44,7 @@ class Nsga2(Planned):
         space: Space,
         seed: int,
         population: int = 20,
-        crossover: float = 0.9,
+        crossover: float = 0.2,
         identity: Identity = fingerprint,
         variation: Variation | None = None,
     ):
@@ -56,7 +59,7 @@ class Nsga2(Planned):
         sound = [(r, [v for v in row if v is not None]) for r, row in rows]
         sound = [(r, row) for r, row in sound if len(row) == len(self._aims)]
         if len(sound) > 1:
-            parents = self._survivors(sound)
+            parents = self._parents(sound)
             draw = random.Random(self.key(past, "generation"))
             for _ in range(ATTEMPTS * self.batch):
                 if batch.is_full:
@@ -64,10 +67,14 @@ class Nsga2(Planned):
                 self._mate(parents, draw, batch)
         self.fill(past, batch)
 
-    def _survivors(self, sound: Sequence[tuple[Record, list[float]]]) -> list[Architecture]:
-        """The best ``population`` of the archive, best first."""
+    def _parents(self, sound: Sequence[tuple[Record, list[float]]]) -> list[Architecture]:
+        """The front of the archive, at least :data:`FEWEST` parents, the least crowded first."""
         values = np.array([row for _, row in sound])
-        order = ranked(values)[: self.batch]
+        order: list[int] = []
+        for layer in peeled(values):
+            order += _spread_first(values, layer)
+            if len(order) >= FEWEST:
+                break
         return [sound[i][0].architecture for i in order]
 
     def _mate(self, parents: Sequence[Architecture], draw: random.Random, batch: Batch) -> None:
@@ -96,25 +103,30 @@ def ranked(values: NDArray[np.float64]) -> list[int]:
 
     ``values`` has shape (candidates, objectives), more is better. Ties keep the given order.
     """
-    order: list[int] = []
-    for layer in layers(values):
-        distance = crowding(values[layer])
-        order += [layer[k] for k in sorted(range(len(layer)), key=lambda k: (-distance[k], k))]
-    return order
+    return [i for layer in peeled(values) for i in _spread_first(values, layer)]
+
+
+def _spread_first(values: NDArray[np.float64], layer: list[int]) -> list[int]:
+    """A layer, the least crowded first."""
+    distance = crowding(values[layer])
+    return [layer[k] for k in sorted(range(len(layer)), key=lambda k: (-distance[k], k))]
 
 
 def layers(values: NDArray[np.float64]) -> list[list[int]]:
     """Indices by non-dominated layer, the front first; shape and direction as :func:`ranked`."""
+    return list(peeled(values))
+
+
+def peeled(values: NDArray[np.float64]) -> Iterator[list[int]]:
+    """The layers one after the other, as far as they are asked for."""
     at_least = np.all(values[:, None] >= values[None], axis=2)
     above = np.any(values[:, None] > values[None], axis=2)
     dominates = at_least & above
     left = np.ones(len(values), dtype=bool)
-    found = []
     while left.any():
         front = left & ~dominates[left].any(axis=0)
-        found.append([int(i) for i in np.flatnonzero(front)])
+        yield [int(i) for i in np.flatnonzero(front)]
         left &= ~front
-    return found
 
 
 def crowding(values: NDArray[np.float64]) -> NDArray[np.float64]:

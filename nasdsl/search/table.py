@@ -178,7 +178,7 @@ NSGA2 = Kind(
         "nsga2",
         (
             Option("population", "int", 20, minimum=2, doc="children of one generation"),
-            Option("crossover", "float", 0.9, minimum=0, maximum=1, doc="part with two parents"),
+            Option("crossover", "float", 0.2, minimum=0, maximum=1, doc="part with two parents"),
         ),
         doc="NSGA-II for several goals, by edits and crossover of decisions",
     ),
