@@ -142,6 +142,7 @@ AGGREGATES = ("mean", "median", "worst", "quantile", "std")
 _BATCH = (
     Option("batch", "int", 64, minimum=2, doc="training samples of the one batch"),
     Option("seed", "int", 0, minimum=0, doc="of the choice of the batch, the same for all"),
+    Option("draws", "int", 1, minimum=1, doc="batches, each with fresh weights, to average over"),
 )
 
 _METRICS = (

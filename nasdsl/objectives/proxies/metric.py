@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import copy
+import math
+
 import torch
+from torch import Tensor, nn
 
 from nasdsl.objectives.candidate import Candidate
 from nasdsl.objectives.metrics import MetricError, MetricRequest
+from nasdsl.objectives.proxies.outcome import Outcome
 from nasdsl.objectives.proxies.together import compute
 from nasdsl.seeding import derive
+from nasdsl.training.data.dataset import Dataset
 
 PREFIX = "proxy."
 
 
-def measure(candidate: Candidate, request: MetricRequest) -> tuple[float, None]:
+def measure(candidate: Candidate, request: MetricRequest) -> tuple[float, float | None]:
     """A proxy's value; the first one of a candidate computes the others of its batch too.
 
     The batch is drawn from the training samples by the option ``seed`` alone, so that all
-    candidates see the same samples.
+    candidates see the same samples. With several ``draws`` each has a batch and weights of its
+    own, the same for all candidates; the value is the mean and the spread the standard
+    deviation over them.
 
     Raises:
         MetricError: with the reason why there is no value.
@@ -30,16 +38,63 @@ def measure(candidate: Candidate, request: MetricRequest) -> tuple[float, None]:
             and r.facts.cost == "untrained"
             and r.options == request.options
         }
-        module, data = candidate.untrained()
-        generator = torch.Generator().manual_seed(derive(request["seed"], "proxy batch"))
-        chosen = torch.randperm(len(data.train), generator=generator)[: request["batch"]]
-        chosen = chosen.to(data.device)
-        x, y = data.inputs(data.train.x[chosen]), data.train.y[chosen]
-        candidate.shared[key] = compute(module, x, y, names, derive(request["seed"], "proxies"))
-    outcome = candidate.shared[key][request.metric.removeprefix(PREFIX)]
-    if outcome.value is None:
-        raise MetricError(str(outcome.reason))
-    return outcome.value, None
+        candidate.shared[key] = [
+            _drawn(candidate, request, names, draw) for draw in range(request["draws"])
+        ]
+    outcomes = [found[request.metric.removeprefix(PREFIX)] for found in candidate.shared[key]]
+    values = [outcome.value for outcome in outcomes if outcome.value is not None]
+    if len(values) < len(outcomes):
+        raise MetricError(next(str(o.reason) for o in outcomes if o.value is None))
+    mean = math.fsum(values) / len(values)
+    if len(values) == 1:
+        return mean, None
+    return mean, math.sqrt(math.fsum((v - mean) ** 2 for v in values) / len(values))
+
+
+def _drawn(
+    candidate: Candidate, request: MetricRequest, names: set[str], draw: int
+) -> dict[str, Outcome]:
+    """The proxies of one draw; the only one is of the network as it was initialized."""
+    module, data = candidate.untrained()
+    seed = request["seed"]
+    if request["draws"] > 1:
+        module = redrawn(module, seed, draw)
+    x, y = batch(data, request["batch"], seed, draw)
+    return compute(module, x, y, names, derive(seed, "proxies", *([draw] if draw else [])))
+
+
+def batch(data: Dataset, size: int, seed: int, draw: int = 0) -> tuple[Tensor, Tensor]:
+    """Training samples as a network takes them, and their targets.
+
+    Args:
+        data: whose training samples are drawn from, without repetition.
+        size: how many.
+        seed: of the draw.
+        draw: its number.
+    """
+    further = (draw,) if draw else ()
+    generator = torch.Generator().manual_seed(derive(seed, "proxy batch", *further))
+    chosen = torch.randperm(len(data.train), generator=generator)[:size].to(data.device)
+    return data.inputs(data.train.x[chosen]), data.train.y[chosen]
+
+
+def redrawn(module: nn.Module, seed: int, draw: int) -> nn.Module:
+    """A copy whose layers are initialized anew, as torch does it.
+
+    The weights of a layer depend on the seed, the number of the draw and its name alone, so
+    that layers that two networks have in common begin alike: networks then differ by what
+    they are, and less by chance.
+    """
+    device = next((p.device for p in module.parameters()), torch.device("cpu"))
+    # Drawn on the CPU, whose numbers every device then has.
+    fresh = copy.deepcopy(module).cpu()
+    with torch.random.fork_rng([]):
+        for name, part in fresh.named_modules():
+            reset = getattr(part, "reset_parameters", None)
+            if callable(reset):
+                torch.default_generator.manual_seed(derive(seed, "proxy weights", draw, name))
+                reset()
+    return fresh.to(device)
 
 
 def params(candidate: Candidate, request: MetricRequest) -> tuple[float, None]:

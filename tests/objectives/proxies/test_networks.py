@@ -2,6 +2,7 @@
 
 import copy
 import math
+import statistics
 
 import pytest
 import torch
@@ -13,9 +14,11 @@ from nasdsl.graph.network import Network, Node
 from nasdsl.objectives.contract import MetricContract, small_data, small_module, small_network
 from nasdsl.objectives.evaluate import measure
 from nasdsl.objectives.metrics import request
+from nasdsl.objectives.proxies.metric import batch, redrawn
 from nasdsl.objectives.proxies.table import PROXIES
 from nasdsl.objectives.proxies.together import MEASURED, compute
 from nasdsl.operations.operation import TensorType
+from nasdsl.seeding import derive
 from nasdsl.training.settings import Sgd, TrainSettings
 
 IMAGE = """
@@ -203,6 +206,40 @@ def test_a_candidate_computes_them_once(monkeypatch):
     assert "train" not in found.timings
 
 
+def test_draws_are_averaged_and_the_same_for_all_candidates():
+    """By hand: fresh weights by the names of layers, another batch each, mean and deviation."""
+    asked = request("proxy.snip", draws=3, batch=16)
+    module, data = small_module(), small_data()
+    before = copy.deepcopy(module.state_dict())
+    found = measure(module, small_network(), data, TrainSettings(), [asked], 0)
+    assert found.state == "complete", found.detail
+    assert all(torch.equal(v, before[k]) for k, v in module.state_dict().items())
+    values = []
+    for draw in range(3):
+        fresh = small_module()
+        with torch.random.fork_rng([]):
+            for name, part in fresh.named_modules():
+                if hasattr(part, "reset_parameters"):
+                    torch.manual_seed(derive(0, "proxy weights", draw, name))
+                    part.reset_parameters()
+        x, y = batch(data, 16, 0, draw)
+        values.append(compute(fresh, x, y, ("snip",))["snip"].value)
+    assert len(set(values)) == 3
+    value = found.values["proxy.snip"]
+    assert value.value == pytest.approx(statistics.mean(values))
+    assert value.spread == pytest.approx(statistics.pstdev(values))
+    other = measure(small_module(seed=5), small_network(), data, TrainSettings(), [asked], 9)
+    assert other.values["proxy.snip"].value == value.value, "no weight is the candidate's own"
+
+
+def test_layers_in_common_begin_alike():
+    longer = nn.Sequential(*small_module(), nn.Linear(3, 3))
+    first, second = redrawn(small_module(), 1, 0), redrawn(longer, 1, 0)
+    assert torch.equal(first[0].weight, second[0].weight)
+    assert not torch.equal(first[0].weight, redrawn(small_module(), 1, 1)[0].weight)
+    assert not torch.equal(first[0].weight, redrawn(small_module(), 2, 0)[0].weight)
+
+
 def test_a_failed_proxy_spares_the_training():
     module = nn.Sequential(nn.Flatten(), nn.Linear(72, 3))
     asked = [request("accuracy"), request("proxy.nwot"), request("proxy.snip")]
@@ -249,3 +286,7 @@ class TestJacov(MetricContract):
 
 class TestHessian(MetricContract):
     request = request("proxy.hessian")
+
+
+class TestSeveralDraws(MetricContract):
+    request = request("proxy.nwot", draws=2, batch=16)
