@@ -121,10 +121,7 @@ def _settings(blocks: Any) -> list[Diagnostic]:
 
 def _tried(space: Space) -> list[Diagnostic]:
     """Mistakes that show only on an architecture: in keys and in conditions."""
-    if space.size == 0:
-        assert space.program.network is not None
-        return [Diagnostic("NAS309", "the space holds no architecture", space.program.network.span)]
-    first = space[0]
+    first = space[0]  # Whatever leaves nothing to choose has been told, so there is one.
     found: list[Diagnostic] = []
     try:
         _ = first.key

@@ -31,7 +31,6 @@ generate = _generator()
 CASES = generate.cases()
 
 HARD_TO_LEAD_TO = {
-    "NAS309": "no small text is known that leads to it: what is empty is told before",
     "NAS321": "needs 100,000 samples that are all refused, which takes a minute",
     "NAS347": "needs a search through 20,000 architectures, which takes a minute",
     "NAS620": "needs a Python that cannot start another; tests/study/test_executors.py does",
