@@ -32,7 +32,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from scipy.stats import kendalltau
 
 import nasdsl
 from benchmarks.population import cells
@@ -55,11 +54,7 @@ DIGITS = DataSettings(train=300, validation=1000, test=0.2, noise=0.4)
 TRAIN = TrainSettings(steps=120, batch=64, optimizer=Sgd(lr=0.1))
 TRAINED = (0, 1, 2, 4, 8)
 """Neighbors trained for each center, by which a model of the run fills in the others."""
-SHARED: dict[str, dict[str, Any]] = {
-    "shared": {"method": "shared"},
-    "shared from the center": {"method": "shared", "carried": True},
-    "inherit": {"method": "inherit"},
-}
+SHARED = ("shared", "inherit")
 PRICES = (1.0, 2.0, 4.0)
 """Of the estimates of shared weights, beyond the center's own training."""
 
@@ -73,6 +68,7 @@ class Scratch:
         self.data = data
         self.device = device
         self._save = save
+        self._modules: dict[str, torch.nn.Module] = {}
         self._known: dict[str, float] = (
             json.loads(save.read_text()) if save is not None and save.is_file() else {}
         )
@@ -83,6 +79,12 @@ class Scratch:
         module = compile_network(architecture.network, own)
         train(module, self.data, TRAIN, derive(own, "train"), self.device)
         return module
+
+    def center(self, architecture: Architecture) -> torch.nn.Module:
+        """A center of the first measurement, trained once."""
+        if architecture.fingerprint not in self._modules:
+            self._modules[architecture.fingerprint] = self.module(architecture, 0)
+        return self._modules[architecture.fingerprint]
 
     def accuracies(self, balls: Sequence[Ball], seed: int) -> dict[str, float]:
         """By fingerprint, in percent of the validation samples; saved after every ball."""
@@ -105,6 +107,8 @@ def accuracy(module: torch.nn.Module, data: Dataset) -> float:
 
 
 def tau(a: Sequence[float], b: Sequence[float]) -> float:
+    from scipy.stats import kendalltau  # not there where only the compiler's needs are
+
     return round(float(kendalltau(a, b).statistic), 3)
 
 
@@ -197,7 +201,7 @@ def shared(
     found = []
     seconds = 0.0
     for (center, near), mine in zip(balls, own, strict=True):
-        module = scratch.module(center, 0)
+        module = scratch.center(center)
         networks = [n.network for n in near]
         began = time.thread_time()
         values = estimates(
@@ -257,8 +261,8 @@ def compared(
             rows.append(reference.row(name, 1 + trained, found))
     if scratch is not None:
         for price in prices:
-            for name, how in SHARED.items():
-                found, seconds = shared(scratch, balls, reference.own, price=price, **how)
+            for name in SHARED:
+                found, seconds = shared(scratch, balls, reference.own, method=name, price=price)
                 row = reference.row(name, 1 + price, found)
                 rows.append({**row, "seconds": round(seconds, 2)})
     if second:

@@ -31,22 +31,16 @@ def steps(model: nn.Module, x: Tensor, y: Tensor) -> Any:
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
-        nn.functional.cross_entropy(model(x), y).backward()
+        nn.functional.cross_entropy(model(x), y).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     return step
 
 
-@click.command()
-@click.option("--cells", default=50, show_default=True, help="Random cells.")
-@click.option("--pairs", default=5, show_default=True, help="Pairs of steps for each cell.")
-@click.option("--repeats", default=5, show_default=True, help="Cells in a stage.")
-@click.option("--batch", default=64, show_default=True)
-@click.option("--threads", default=1, show_default=True)
-@click.option("--device", default="cpu", type=click.Choice(["cpu", "cuda"]), show_default=True)
-def main(cells: int, pairs: int, repeats: int, batch: int, threads: int, device: str) -> None:
-    torch.set_num_threads(threads)
-    where = torch.device(device)
+def ratios_of(
+    cells: int, pairs: int, repeats: int, batch: int, where: torch.device
+) -> tuple[list[float], list[float]]:
+    """Ratios of medians for each cell, and those of the cells without dead operations."""
     draw = torch.Generator().manual_seed(0)
     x = torch.randn(batch, 3, 32, 32, generator=draw).to(where)
     y = torch.randint(0, 10, (batch,), generator=draw).to(where)
@@ -67,6 +61,19 @@ def main(cells: int, pairs: int, repeats: int, batch: int, threads: int, device:
         ratios.append(ratio)
         if sum(p.numel() for p in hand.parameters()) == architecture.params:
             clean.append(ratio)
+    return ratios, clean
+
+
+@click.command()
+@click.option("--cells", default=50, show_default=True, help="Random cells.")
+@click.option("--pairs", default=5, show_default=True, help="Pairs of steps for each cell.")
+@click.option("--repeats", default=5, show_default=True, help="Cells in a stage.")
+@click.option("--batch", default=64, show_default=True)
+@click.option("--threads", default=1, show_default=True)
+@click.option("--device", default="cpu", type=click.Choice(["cpu", "cuda"]), show_default=True)
+def main(cells: int, pairs: int, repeats: int, batch: int, threads: int, device: str) -> None:
+    torch.set_num_threads(threads)
+    ratios, clean = ratios_of(cells, pairs, repeats, batch, torch.device(device))
     facts = {"device": device, "batch": batch, "cells_in_stage": repeats, "pairs_of_steps": pairs}
     report(f"step, {device}", facts, summary(ratios))
     if len(clean) > 1:
