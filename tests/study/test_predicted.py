@@ -19,7 +19,7 @@ from nasdsl.graph.network import Network
 from nasdsl.objectives.measurement import Measurement
 from nasdsl.study.plan import Ball
 from nasdsl.study.predicted import PENALTIES, Archive, fit
-from nasdsl.study.records import Subject
+from nasdsl.study.records import Measured, Subject
 from tests.study.test_loop import Shuffled
 from tests.study.worked import measured, plain, plan_of, space, study, table
 
@@ -171,6 +171,20 @@ def test_a_run_that_stops_and_goes_on_judges_alike(tmp_path: Path, limit: int) -
     assert len(cut) == limit
     study(tmp_path / "cut", made, linear)
     assert table(tmp_path / "cut") == whole
+
+
+def test_outside_a_run_there_is_nothing_to_learn_from() -> None:
+    plan = plan_of(space(GOALS))
+    (ball,) = plan.balls
+    sound = Measured("complete", None, {"accuracy": 50.0})
+    judged = plan.judge(sound, {ball: [sound, sound]})
+    assert judged.state == "failed"
+    assert "learns from the networks of a run" in str(judged.reason)
+    filled = plan.judge(sound, {ball: [sound, sound]}, {Ball(0): [20.0, 50.0, None]})
+    assert filled.values == {"flatness.neighborhood": 40.0}
+    assert "1 of 3 neighbors failed" in str(filled.reason)
+    cut = plan.judge(sound, {ball: [sound, None]}, {})
+    assert (cut.state, cut.values) == ("complete", {})
 
 
 def test_failed_neighbors_are_left_out_and_failed_centers_fail(tmp_path: Path) -> None:
