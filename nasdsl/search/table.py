@@ -117,7 +117,12 @@ _NEIGHBORS = Option(
 _BATCH = Option("batch", "int", 1, minimum=1, doc="proposals between two looks at outcomes")
 _POPULATION = Option("population", "int", 50, minimum=2, doc="architectures that may be parents")
 _TOURNAMENT = Option("tournament", "int", 10, minimum=1, doc="rivals of which the best is parent")
-_AWARE = Option("aware", "bool", False, doc="parents are judged with the neighbors that are known")
+_AWARE = Option(
+    "aware",
+    "bool",
+    False,
+    doc="whether parents, and the best of one goal, are judged with their neighborhoods",
+)
 NA_RANDOM = Kind(
     Item("na_random", (_NEIGHBORS,), doc="random search that scores a sample by its neighborhood"),
     lambda space, settings: na_random.NeighborhoodAwareRandomSearch(space, settings["seed"]),
@@ -215,7 +220,10 @@ SURROGATE = Kind(
             Option("initial", "int", 20, minimum=2, doc="uniform draws to learn from first"),
             replace(_BATCH, default=10),
             Option("draws", "int", 200, minimum=1, doc="uniform candidates for each batch"),
-            Option("aware", "bool", False, doc="whether neighborhoods are predicted, not points"),
+            replace(
+                _AWARE,
+                doc="whether proposals, and the best of one goal, are predicted neighborhoods",
+            ),
         ),
         doc="what a model of the outcomes expects to improve most",
     ),

@@ -78,6 +78,7 @@ class Plan:
         best: the goal that alone picks the best, ``None`` for the knee of the front.
         limit: most trials, those that are there already included; ``None`` without limit.
         estimated: neighborhoods that are estimated with the center, by how the goal is written.
+        neighborly: whether the best is picked by predicted neighborhoods of the one goal.
     """
 
     seed: int
@@ -87,6 +88,7 @@ class Plan:
     best: Aim | None = None
     limit: int | None = None
     estimated: Mapping[str, Ball] = field(default_factory=dict)
+    neighborly: bool = False
 
     @property
     def balls(self) -> tuple[Ball, ...]:

@@ -98,6 +98,8 @@ def settings_of(space: Space) -> tuple[Settings | None, list[Diagnostic]]:
     score = search.kind.score(search.values, names)
     plan, wrong = read_plan(space, search.seed, search.trials, score)
     found += wrong
+    if search.values.get("aware") and plan.best is None and len(plan.aims) == 1:
+        plan = replace(plan, neighborly=True)
     lacking = search.kind.demand(search.values, names)
     if lacking is not None:
         span = None if space.search is None else space.search.span
@@ -265,7 +267,7 @@ def _go_on(
         )
         study.run()
         rows = facts.table()
-        best = choice.best(rows, plan)
+        best = choice.best(rows, plan, space)
         figures: dict[str, Any] = {}
         if best is not None:
             shown.say(f"measuring the best network (trial {best.number}) on the test samples")

@@ -38,7 +38,7 @@ def content(folder: Path, store: Store, space: Space, settings: Settings, plan: 
     rows = store.table()
     head = store.head()
     front = choice.front(rows, plan)
-    best = choice.best(rows, plan)
+    best = choice.best(rows, plan, space)
     figures = read_best(folder) or {}
     if best is None or figures.get("trial") != best.number:
         figures = {}
@@ -56,7 +56,7 @@ def content(folder: Path, store: Store, space: Space, settings: Settings, plan: 
         trials=rows,
         front=[t.number for t in front],
         best=None if best is None else best.number,
-        best_by=None if plan.best is None else plan.best.name,
+        best_by=_picked_by(plan),
         text=start.text,
         figures=figures,
         drawings=_drawings(space, plan, best, front),
@@ -69,6 +69,13 @@ def content(folder: Path, store: Store, space: Space, settings: Settings, plan: 
             if number in {t.number for t in front} or (best and number == best.number)
         ],
     )
+
+
+def _picked_by(plan: Plan) -> str | None:
+    """What the best was picked by; ``None`` for the knee."""
+    if plan.neighborly:
+        return "predicted neighborhood"
+    return None if plan.best is None else plan.best.name
 
 
 def _facts(space: Space, rows: Sequence[Trial], front: Sequence[Trial]) -> dict[str, str]:
@@ -121,9 +128,7 @@ def _settings(
         "data": data.source(),
         "samples of the search": _samples(settings, plan),
         "train": ", ".join(entry.source() for entry in space.train) or "defaults",
-        "best": "knee of the front"
-        if settings.plan.best is None
-        else f"by {settings.plan.best.name}",
+        "best": f"by {by}" if (by := _picked_by(settings.plan)) else "knee of the front",
         "device": str(head.get("device", "cpu")),
         "begun": str(head.get("created", "")).replace("T", " ").replace("+00:00", " UTC"),
         "nasdsl": str(head.get("nasdsl", "")),
