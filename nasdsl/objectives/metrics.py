@@ -10,13 +10,15 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from nasdsl.diagnostics import Diagnostic, Note, suggestion
 from nasdsl.language.settings import REQUIRED, Entry, Item, Option, read_entry
 from nasdsl.objectives.proxies.table import PROXIES
 from nasdsl.objectives.robust_table import ROBUST
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 Direction = Literal["maximize", "minimize"]
 Cost = Literal["static", "table", "untrained", "trained", "neighborhood"]
@@ -458,3 +460,10 @@ def measured(requests: Iterable[MetricRequest]) -> tuple[MetricRequest, ...]:
     if len(own) < len(wanted) and all(r.metric != "accuracy" for r in own):
         own += (accuracy,)
     return own
+
+
+def entry_points(group: str) -> EntryPoints:
+    """What installed packages offer to a group; asked for only where a name is not ours."""
+    from importlib import metadata  # takes longer to import than many texts to read
+
+    return metadata.entry_points(group=group)
