@@ -96,7 +96,7 @@ def corrupt(
     for start in range(0, len(x), step):
         part = slice(start, start + step)
         values = CORRUPTIONS[name](x[part], keys[part], facts)
-        found[part] = values.clamp(0, 255).to(torch.uint8)
+        found[part] = values.clamp_(0, 255).to(torch.uint8)
     return found
 
 

@@ -23,10 +23,10 @@ def pixelate(x: Tensor, keys: Tensor, c: Mapping[str, float]) -> Tensor:
 def _boxed(x: Tensor, height: int, width: int) -> Tensor:
     """Whole numbers [N, C, H, W] resized by box means, first rows' pixels, then columns'."""
     across, amount = _boxes(x.shape[-1], width, x.device)
-    x = torch.floor((x @ across.T * 2 + amount) / (2 * amount))
+    x = (x @ across.T).mul_(2).add_(amount).div_(2 * amount).floor_()
     down, amount = _boxes(x.shape[-2], height, x.device)
     sums = (x.mT @ down.T).mT
-    return torch.floor((sums * 2 + amount[:, None]) / (2 * amount[:, None]))
+    return sums.mul_(2).add_(amount[:, None]).div_(2 * amount[:, None]).floor_()
 
 
 @lru_cache(maxsize=64)
@@ -80,10 +80,10 @@ def jpeg_compression(x: Tensor, keys: Tensor, c: Mapping[str, float]) -> Tensor:
     red, green, blue = full.unbind(1)
     # The fixed point of libjpeg: 16 bits, rounded.
     half = 1 << 15
-    bright = (19595 * red + 38470 * green + 7471 * blue + half) >> 16
     offset = (128 << 16) + half - 1
-    chroma_blue = (-11059 * red - 21709 * green + 32768 * blue + offset) >> 16
-    chroma_red = (32768 * red - 27439 * green - 5329 * blue + offset) >> 16
+    bright = _mixed(half, (red, 19595), (green, 38470), (blue, 7471))
+    chroma_blue = _mixed(offset, (red, -11059), (green, -21709), (blue, 32768))
+    chroma_red = _mixed(offset, (red, 32768), (green, -27439), (blue, -5329))
     chroma = torch.stack([chroma_blue, chroma_red], 1)
     # Means of four; a half goes down and up by turns along a row.
     four = chroma[..., ::2, ::2] + chroma[..., 1::2, ::2]
@@ -96,11 +96,19 @@ def jpeg_compression(x: Tensor, keys: Tensor, c: Mapping[str, float]) -> Tensor:
     wide = _doubled(four)[..., :height, :width] - 128
     blueness, redness = wide.unbind(1)
     colors = [
-        bright + ((91881 * redness + half) >> 16),
-        bright + ((-22554 * blueness - 46802 * redness + half) >> 16),
-        bright + ((116130 * blueness + half) >> 16),
+        _mixed(half, (redness, 91881)).add_(bright),
+        _mixed(half, (blueness, -22554), (redness, -46802)).add_(bright),
+        _mixed(half, (blueness, 116130)).add_(bright),
     ]
     return torch.stack(colors, 1)
+
+
+def _mixed(offset: int, first: tuple[Tensor, int], *others: tuple[Tensor, int]) -> Tensor:
+    """The sum of an offset and of whole numbers times factors, its low 16 bits cut off."""
+    total = (first[0] * first[1]).add_(offset)
+    for value, factor in others:
+        total.add_(value, alpha=factor)
+    return total.bitwise_right_shift_(16)
 
 
 def _padded(x: Tensor, height: int, width: int, block: int) -> Tensor:

@@ -37,10 +37,10 @@ def snow(x: Tensor, keys: Tensor, c: Mapping[str, float]) -> Tensor:
     flakes = layer.clamp_(0, 1).mul_(255).floor_().float()
     start = height * width + height * width % 2
     angle = counter.uniform(keys, 1, start)[:, 0].double() * 90 - 135
-    flakes = torch.floor(smeared(flakes, angle, int(c["radius"]), c["sigma"]) + 0.5)
+    flakes = smeared(flakes, angle, int(c["radius"]), c["sigma"]).add_(0.5).floor_()
     clean = x.float()
-    white = torch.maximum(clean, luma(clean) * 1.5 + 127.5)
-    return clean * c["image"] + white * (1 - c["image"]) + flakes + flakes.flip(-2, -1)
+    white = torch.maximum(clean, (luma(clean) * 1.5).add_(127.5)).mul_(1 - c["image"])
+    return (clean * c["image"]).add_(white).add_(flakes).add_(flakes.flip(-2, -1))
 
 
 def frost(x: Tensor, keys: Tensor, c: Mapping[str, float]) -> Tensor:
@@ -120,10 +120,10 @@ def fog(x: Tensor, keys: Tensor, c: Mapping[str, float]) -> Tensor:
     """A plasma fractal added to the image, and the range of values brought back."""
     height, width = x.shape[-2:]
     size = 1 << (max(height, width) - 1).bit_length()
-    clean = x.float() / 255
+    clean = x.float().div_(255)
     highest = clean.amax((1, 2, 3), keepdim=True)
-    haze = plasma(keys, size, c["decay"])[:, None, :height, :width]
-    return (clean + haze * c["amount"]) * highest / (highest + c["amount"]) * 255
+    haze = plasma(keys, size, c["decay"])[:, None, :height, :width] * c["amount"]
+    return clean.add_(haze).mul_(highest).div_(highest + c["amount"]).mul_(255)
 
 
 def plasma(keys: Tensor, size: int, decay: float) -> Tensor:
@@ -140,7 +140,7 @@ def plasma(keys: Tensor, size: int, decay: float) -> Tensor:
         amount = corners[0].numel()
         noise = counter.uniform(keys, amount, start).view(corners.shape)
         start += amount
-        return corners / 4 + (noise * 2 - 1) * (wobble * wobble)
+        return (corners / 4).add_(noise.mul_(2).sub_(1).mul_(wobble * wobble))
 
     while step >= 2:
         half = step // 2
@@ -154,8 +154,8 @@ def plasma(keys: Tensor, size: int, decay: float) -> Tensor:
         above = corners + corners.roll(-1, 2)
         field[:, ::step, half::step] = moved(middles + middles.roll(1, 1) + above)
         step, wobble = half, wobble / decay
-    field = field - field.amin((1, 2), keepdim=True)
-    return field / field.amax((1, 2), keepdim=True)
+    field.sub_(field.amin((1, 2), keepdim=True))
+    return field.div_(field.amax((1, 2), keepdim=True))
 
 
 def brightness(x: Tensor, keys: Tensor, c: Mapping[str, float]) -> Tensor:
