@@ -193,6 +193,13 @@ class LateValues:
                 except (EvaluationError, Undecided, KeyError, TypeError):
                     yield from self._inside(family)
                 return
+        if isinstance(expr, s.Call) and isinstance(expr.callee, s.Ref):
+            used = self._used(expr, expr.callee.name, scope)
+            if used is not None:
+                for argument in expr.arguments:
+                    yield from self._walk(argument.value, scope)
+                yield from self._template(*used)
+                return
         if isinstance(expr, s.Argument | s.Collection) and expr.clauses:
             inner = [scope]
             for clause in expr.clauses:
@@ -209,6 +216,30 @@ class LateValues:
             return
         for child in expr.children():
             yield from self._walk(child, scope)
+
+    def _used(self, call: s.Call, name: str, scope: Scope) -> tuple[s.Syntax, Scope] | None:
+        """A template with the scope inside it, where a use's arguments are known already.
+
+        So a use reads the members of families that its arguments pick, and no others.
+        """
+        template = self.elaborator.program.templates.get(name)
+        if name in scope or not isinstance(template, s.Block | s.Choice | s.Cell):
+            return None
+        if name in self.elaborator.program.deep(template):
+            return None  # its arguments may grow without end
+        try:
+            given = self.elaborator.arguments(call, template.parameters, name, scope)
+        except (EvaluationError, Undecided):
+            return None
+        return template, scope.fresh(given)
+
+    def _template(self, template: s.Syntax, scope: Scope) -> frozenset[Pending]:
+        key = (id(template), scope)
+        found = self._reads.get(key)
+        if found is None:
+            reads = (self._walk(child, scope) for child in template.children())
+            found = self._reads[key] = frozenset().union(*reads)
+        return found
 
     def _inside(self, value: Any) -> Iterator[Pending]:
         if isinstance(value, Pending):

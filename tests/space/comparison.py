@@ -8,7 +8,7 @@ from typing import Any
 from nasdsl.api import analyze
 from nasdsl.diagnostics import Diagnostic, Source
 from nasdsl.space import Architecture, Space
-from nasdsl.space.feasible import cost_bounds
+from nasdsl.space.bounds import cost_bounds
 from nasdsl.space.values import shown
 from tests.space.reference import Built, Reference, TooMany
 
