@@ -10,11 +10,15 @@ from nasdsl.diagnostics import DiagnosticError
 from nasdsl.language import syntax as s
 from nasdsl.space.bounds import ENUMERATED
 from nasdsl.space.budget import COUNTING, Budget, Unsupported
+from nasdsl.space.constraints import COSTS, STRUCTURE
 from nasdsl.space.costs import Distribution, Fold, TooMany, is_additive, sizes
 from nasdsl.space.values import EvaluationError, number
 
 if TYPE_CHECKING:
     from nasdsl.space.space import Space
+
+DECIDED, WRITTEN = 6_000, 30_000
+"""The same under conditions on decisions alone; where ranks are numbers of fixed digits."""
 
 DISTINCT = 5_000
 """Up to so many different costs are counted one by one."""
@@ -71,16 +75,26 @@ def feasible(space: Space) -> Feasible:
                 if all(test.holds(cost[place[test.which]]) for test in tests)
             )
             return Feasible(met, "", met, met)
-    if space.size <= ENUMERATED:
+    most = _visited(space)
+    if space.size <= most:
         try:
             met = sum(1 for a in space if space.allows(a))
             return Feasible(met, "", met, met)
         except DiagnosticError:
             return Feasible(None, "a condition cannot be worked out", 0, space.size)
-    reason = f"more than {ENUMERATED:,} architectures would have to be built"
+    reason = f"more than {most:,} architectures would have to be built"
     if tests is not None and is_additive(space.step, len(space.inputs)):
         reason = f"there are more than {DISTINCT:,} different costs"
     return Feasible(None, reason, *bounds)
+
+
+def _visited(space: Space) -> int:
+    """Up to how many architectures are tried one by one."""
+    built = {*COSTS, *STRUCTURE}
+    if any(space.program.deep(r.condition) & built for r in space.program.requires):
+        return ENUMERATED
+    # Conditions on decisions alone need no network.
+    return DECIDED if space.flat is None else WRITTEN
 
 
 def _bounded(space: Space, tests: list[Test]) -> tuple[int, int]:

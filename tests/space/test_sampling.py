@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import pytest
@@ -65,3 +66,20 @@ def test_seeds() -> None:
         a.rank for a in space.samples(20, seed=2)
     ]
     assert space.sample(5).rank == space.sample(5).rank
+
+
+def test_conditions_on_decisions_alone_are_counted_exactly() -> None:
+    space = nasdsl.load(
+        """
+input image[3, 32, 32]
+output logits[10]
+choice Op(c) =
+  | a = conv(c, 3)
+  | b = conv(c, 5)
+  | s = identity
+network = conv(8, 3) >> Op(8) * 8 >> global_avgpool >> linear(10)
+require count(Op.s) <= 2
+"""
+    )
+    assert space.size == 3**8
+    assert space.feasible == sum(math.comb(8, k) * 2 ** (8 - k) for k in range(3))
