@@ -13,7 +13,7 @@ import nasdsl
 from nasdsl.compiler import compile_network
 from nasdsl.compiler.neighborhood import CompiledNeighborhood, compile_neighborhood
 from nasdsl.diagnostics import DiagnosticError
-from nasdsl.objectives.neighborhood_estimates import estimates
+from nasdsl.objectives.neighborhood_estimates import estimates, shrunk
 from nasdsl.space import Space
 from nasdsl.training.data.dataset import Dataset, Split, statistics
 from nasdsl.training.loop import train
@@ -174,6 +174,21 @@ objective { maximize accuracy, maximize flatness.neighborhood(samples=4, estimat
 search    random { samples 3, seed 1 }
 """
 )
+
+
+def test_only_estimates_of_networks_that_look_at_their_input_lean_on_the_center(
+    space: Space,
+) -> None:
+    blind, seeing = (
+        next(a.network for a in space if {v for v in a.decisions.values() if v != 4} == {op})
+        for op in ("none", "conv")
+    )
+    module = compile_network(blind).eval()
+    x = image()
+    with torch.no_grad():
+        assert torch.equal(module(x), module(x)[:1].expand(len(x), -1))
+    found = shrunk(80.0, [blind, seeing, seeing], [10.0, 60.0, None])
+    assert found == [10.0, 70.0, 80.0]
 
 
 def test_a_run_estimates_neighborhoods_without_trials_for_neighbors(tmp_path: Path) -> None:
