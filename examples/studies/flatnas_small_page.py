@@ -296,9 +296,12 @@ def page(figures: Figures) -> str:
             )
         },
     )  # fmt: skip
+    # What a reader must know of this very run, where its figures say so.
+    notes = [figures["note"] + "\n"] if "note" in figures else []
     return "\n".join(
         [
             head,
+            *notes,
             _picks(figures),
             _comparisons(figures),
             _correlation(figures),
