@@ -119,7 +119,9 @@ class Builder:
         return s.SpaceName(self._span(c), self._ident(c[1]), doc)
 
     def input(self, c: list[Any]) -> s.Port:
-        return s.Port(self._span(c), str(c[0]), self._ident(c[1]), self._parts(c, s.Dimension))
+        kind = self._ident(c[2]) if isinstance(c[2], Token) and c[2].type == "NAME" else None
+        dimensions = self._parts(c, s.Dimension)
+        return s.Port(self._span(c), str(c[0]), self._ident(c[1]), kind, dimensions)
 
     output = input
 

@@ -92,7 +92,8 @@ class Rules(Expressions):
     def _port_statement(self, tree: Tree[Token], keyword: int) -> Layout:
         word, name, *rest = tree.children
         pad = Space(1, max(1, keyword + 1 - len(str(word))))
-        return row([self._of(word), pad, self._of(name), *(self._of(r) for r in rest)])
+        kind = [SPACE] if isinstance(rest[0], Token) and rest[0].type == "NAME" else []
+        return row([self._of(word), pad, self._of(name), *kind, *(self._of(r) for r in rest)])
 
     def _let_statement(self, tree: Tree[Token], keyword: int) -> Layout:
         """``let``; here ``keyword`` is the width of what stands before ``in``."""

@@ -272,10 +272,11 @@ class Dimension(Syntax):
 
 
 class Port(Statement):
-    """``input name[dimensions]`` or ``output name[dimensions]``."""
+    """``input name[dimensions]`` or ``output name[dimensions]``; ``kind`` as in ``x int[30]``."""
 
     direction: str
     name: Ident
+    kind: Ident | None
     dimensions: tuple[Dimension, ...]
 
 

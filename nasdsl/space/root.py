@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from nasdsl.diagnostics import Diagnostic, Note, order
 from nasdsl.language import syntax as s
@@ -116,7 +116,21 @@ def _type(elaborator: Elaborator, port: s.Port) -> TensorType:
         raise EvaluationError(
             "NAS233", f"a tensor has one to three dimensions, found {len(sizes)}", port.span
         )
-    return TensorType(tuple(sizes))
+    return TensorType(tuple(sizes), _numbers(port))
+
+
+def _numbers(port: s.Port) -> Literal["float", "int"]:
+    """What a declared tensor holds."""
+    if port.kind is None or port.kind.text == "float":
+        return "float"
+    if port.kind.text == "int" and port.direction == "input":
+        return "int"
+    wanted = (
+        "an input holds 'float' or 'int'"
+        if port.direction == "input"
+        else "an output holds 'float'"
+    )
+    raise EvaluationError("NAS235", f"{wanted} numbers, found '{port.kind.text}'", port.kind.span)
 
 
 class _Root:

@@ -173,5 +173,6 @@ def check_fit(
 
 
 def _declared(type_: TensorType) -> str:
-    kind = "image" if len(type_.shape) == 3 else "x"
-    return f"{kind}{type_}" if type_.dtype == "float" else f"tokens {type_}"
+    if type_.dtype == "int":
+        return f"tokens {type_}"
+    return f"{'image' if len(type_.shape) == 3 else 'x'}{type_}"
