@@ -105,7 +105,7 @@ def analyze(source: Source, overrides: Mapping[str, str] | None = None) -> Analy
 def _settings(blocks: Any) -> list[Diagnostic]:
     """Settings against the tables of the rooms that use them; none of these imports torch."""
     from nasdsl.objectives.metrics import read_goal
-    from nasdsl.search.table import read_search
+    from nasdsl.search.table import read_search, unmet
     from nasdsl.study.settings import read_report
     from nasdsl.training.settings import read_data, read_train
 
@@ -113,7 +113,11 @@ def _settings(blocks: Any) -> list[Diagnostic]:
     found += read_train(blocks.train)[1]
     found += read_data(blocks.data)[1]
     found += read_report(blocks.report)[1]
-    found += read_search(blocks.search)[1]
+    search, wrong = read_search(blocks.search)
+    found += wrong
+    if search is not None and blocks.search is not None:
+        names = [goal.entry.name for goal in blocks.goals]
+        found += unmet(search, names, blocks.search.span)
     for goal in (*blocks.goals, *([blocks.best] if blocks.best else [])):
         found += read_goal(goal.entry)[1]
     return found

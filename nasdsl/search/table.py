@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from nasdsl.diagnostics import Diagnostic, DiagnosticError, Note, problem, suggestion
+from nasdsl.diagnostics import Diagnostic, DiagnosticError, Note, Span, problem, suggestion
 from nasdsl.language.settings import REQUIRED, Entry, Item, Option, read_entry
 from nasdsl.search import darts, elastic, na_darts, na_random
 from nasdsl.search.evolution import RegularizedEvolution
@@ -388,6 +388,12 @@ def entry_points(group: str) -> EntryPoints:
     from importlib import metadata
 
     return metadata.entry_points(group=group)
+
+
+def unmet(search: SearchSettings, objectives: Sequence[str], span: Span | None) -> list[Diagnostic]:
+    """What the objectives of a file, by name, lack for its search."""
+    lacking = search.kind.demand(search.values, objectives)
+    return [] if lacking is None else [Diagnostic("NAS412", lacking, span)]
 
 
 def read_search(entry: Entry | None) -> tuple[SearchSettings | None, list[Diagnostic]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nasdsl.diagnostics import Diagnostic, DiagnosticError, errors, order, problem
 from nasdsl.objectives.table import SOURCE, check_table, without_table
 from nasdsl.search import SearchSettings, read_search
+from nasdsl.search.table import unmet
 from nasdsl.study import choice, folder, oneshot, store
 from nasdsl.study.executors import Executor, InProcess, Processes
 from nasdsl.study.loop import Study
@@ -100,10 +101,7 @@ def settings_of(space: Space) -> tuple[Settings | None, list[Diagnostic]]:
     found += wrong
     if search.values.get("aware") and plan.best is None and len(plan.aims) == 1:
         plan = replace(plan, neighborly=True)
-    lacking = search.kind.demand(search.values, names)
-    if lacking is not None:
-        span = None if space.search is None else space.search.span
-        found.append(Diagnostic("NAS412", lacking, span))
+    found += unmet(search, names, None if space.search is None else space.search.span)
     if errors(found):
         return None, order(found)
     return Settings(search, data, train, report, plan), order(found)
