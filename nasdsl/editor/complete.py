@@ -21,6 +21,7 @@ from nasdsl.language.imports import bring_in
 from nasdsl.language.parser import STATEMENTS
 from nasdsl.language.settings import Item, Option
 from nasdsl.operations.table import OPERATIONS
+from nasdsl.space.resolve import QUANTITIES
 
 Sort = Literal["keyword", "name", "operation", "function", "setting", "option", "value", "file"]
 
@@ -143,8 +144,7 @@ def _names(document: Document, offset: int, place: Place) -> list[Candidate]:
             _named(document, x) for x in document.index.symbols if x.kind in sorts and _decides(x)
         ]
         found += [
-            Candidate(name, "function", "quantity", words.BUILT_IN[name])
-            for name in ("params", "macs", "declared_params", "count", "edges", "nodes", "depth")
+            Candidate(name, "function", "quantity", words.BUILT_IN[name]) for name in QUANTITIES
         ]
     found += [
         Candidate(op.name, "operation", words.operation_signature(op), words.operation_text(op))

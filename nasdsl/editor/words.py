@@ -76,6 +76,8 @@ BUILT_IN: dict[str, str] = {
     "nodes": "How many nodes the network has.",
     "depth": "Operations on the longest way through the network.",
     "declared_params": "Learned parameters as written, parts without effect counted.",
+    "declared_macs": "Multiply-accumulates of one sample as written.",
+    "activation_memory": "Bytes of the results alive at once, for one sample.",
     "params": KEYWORDS["params"],
     "macs": KEYWORDS["macs"],
 }

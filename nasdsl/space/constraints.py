@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nasdsl.diagnostics import suggestion
+from nasdsl.graph.memory import peak
 from nasdsl.language import syntax as s
 from nasdsl.space.evaluate import Evaluator
 from nasdsl.space.program import Program
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from nasdsl.space.space import Architecture
 
 COSTS = ("params", "macs", "declared_params", "declared_macs")
-STRUCTURE = ("nodes", "depth")
+STRUCTURE = ("nodes", "depth", "activation_memory")
 _EXAMPLES = {"count": "count(skip)", "edges": "edges(Cell)"}
 
 
@@ -24,7 +25,8 @@ class Constraints(Evaluator):
     """The conditions of a space, for one architecture at a time.
 
     A condition may use ``params, macs, declared_params, declared_macs`` (numbers), ``nodes``
-    and ``depth`` (operations of the live network, and on its longest path), ``count(label, …)``
+    and ``depth`` (operations of the live network, and on its longest path),
+    ``activation_memory`` (bytes, as the metric for one sample), ``count(label, …)``
     (decisions for these alternatives), ``edges(Cell)`` (inputs picked in a cell), and the
     values chosen by ``let`` and by the network's ``where``.
     """
@@ -62,6 +64,8 @@ class Constraints(Evaluator):
                 return len(about.network.nodes) - len(about.network.inputs)
             if e.name == "depth":
                 return _depth(about)
+            if e.name == "activation_memory":
+                return peak(about.network)
         return super()._ref(e, scope)
 
     def _call(self, e: s.Call, scope: Scope) -> Any:

@@ -14,7 +14,10 @@ from nasdsl.operations.table import OPERATIONS
 from nasdsl.space.evaluate import FUNCTIONS
 from nasdsl.space.program import COMBINING, SPECIAL, Program, Template
 
-QUANTITIES = ("params", "macs", "declared_params", "count", "edges", "nodes", "depth")
+QUANTITIES = (
+    "params", "macs", "declared_params", "declared_macs", "count", "edges", "nodes", "depth",
+    "activation_memory",
+)  # fmt: skip
 """Names that a constraint may use beyond those of the text."""
 
 _DECLARED = re.compile(r"^[ \t]*(?:let|block|choice|cell|op)\s+([A-Za-z_]\w*)", re.MULTILINE)

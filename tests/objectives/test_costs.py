@@ -104,3 +104,17 @@ def test_a_slow_network_is_not_trained():
     assert found.state == "failed"
     assert "allowed" in found.reason
     assert "train" not in found.timings
+
+
+def test_a_condition_counts_activation_memory_as_the_metric_does() -> None:
+    text = """
+input image[3, 8, 8]
+output logits[2]
+network = conv(width, 3) >> relu >> global_avgpool >> linear(2)
+  where width in {4, 8, 16, 32}
+"""
+    space = nasdsl.load(text)
+    limit = sorted(peak(a.network) for a in space)[1]
+    tight = nasdsl.load(f"{text}require activation_memory <= {limit}\n")
+    assert tight.feasible == 2
+    assert all(peak(tight.sample(seed).network) <= limit for seed in range(5))
