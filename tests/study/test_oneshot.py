@@ -17,7 +17,7 @@ from nasdsl.diagnostics import DiagnosticError
 from nasdsl.objectives.evaluate import from_bytes
 from nasdsl.search.learned import largest
 from nasdsl.study import files, oneshot
-from nasdsl.study.run import Interrupted, StudyResult, run, settings_of
+from nasdsl.study.run import Interrupted, StudyResult, run
 from nasdsl.training.oneshot.elastic import elastic_supernet
 
 DARTS = """
@@ -199,8 +199,7 @@ def test_the_guide_shows_files_that_run(text: str, tmp_path: Path) -> None:
 
 
 def test_missing_objectives_are_told_without_torch() -> None:
-    space = nasdsl.load(ELASTIC.replace("minimize flatness.weights(copies=2), ", ""))
-    settings, problems = settings_of(space)
-    assert settings is None
-    assert [d.code for d in problems] == ["NAS412"]
-    assert problems[0].span is not None
+    with pytest.raises(DiagnosticError) as caught:
+        nasdsl.load(ELASTIC.replace("minimize flatness.weights(copies=2), ", ""))
+    assert [d.code for d in caught.value.diagnostics] == ["NAS412"]
+    assert caught.value.diagnostics[0].span is not None
