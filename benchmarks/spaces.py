@@ -111,7 +111,7 @@ def main(rounds: int, scale: float, peers: tuple[str, ...]) -> None:
     own: dict[str, Callable[[int], int]] = {
         "sampling": sampling(n(20_000)),
         "neighbors, as decisions": neighbors(n(400), identified=False),
-        "neighbors, with fingerprints": neighbors(n(40), identified=True),
+        "neighbors, with fingerprints": neighbors(n(400), identified=True),
         "networks with shapes and costs": networks(n(400)),
         "once-for-all, uniform": limited(n(300), tight=False),
         "once-for-all, at most 4.5 M parameters": limited(n(300), tight=True),

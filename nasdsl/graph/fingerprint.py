@@ -70,10 +70,11 @@ def canonical(network: Network, operations: Mapping[str, Operation] = OPERATIONS
     """The canonical form: equal exactly for networks that are equal up to names and order.
 
     It is the version, then the input and the digests of the parts in order; a network with
-    several inputs or outputs is one part.
+    several inputs or outputs, or one that does not read its input, is one part.
     """
     words, operands, ordered, outputs = _numbered(network, operations)
-    if len(network.inputs) == 1 and len(outputs) == 1:
+    # Where the input is not read, no tensor carries everything on.
+    if len(network.inputs) == len(outputs) == 1 and any(0 in below for below in operands):
         found = _sequence(words, operands, ordered)
         return b"".join([head(network.inputs[0].type), *found])
     # What comes in is nothing here: the inputs are entries without operands.

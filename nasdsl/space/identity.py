@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nasdsl.graph.fingerprint import cuts, digest, head, sequence
+from nasdsl.graph.fingerprint import canonical, cuts, digest, head, sequence
 from nasdsl.graph.live import ZERO, Sieve
 from nasdsl.graph.network import INPUT, Node
 from nasdsl.operations.operation import Cost, Operation
@@ -88,7 +88,15 @@ class Identity:
         _, result = run(space.step, ("x",), outline)
         network = outline.sieve.network((result,), space.name)
         place = {node.id: i for i, node in enumerate(network.nodes)}
-        operands = [tuple([place[o] for o in node.inputs]) for node in network.nodes]
+        # Zeros take an input for the size of the batch alone.
+        operands = [
+            () if node.op == ZERO else tuple([place[o] for o in node.inputs])
+            for node in network.nodes
+        ]
+        if not any(0 in below for below in operands):
+            if any(node.op == CELL for node in network.nodes):
+                raise NotSo
+            return _Layout((canonical(network, space.operations),))
         pieces: list[bytes | tuple[int, int]] = []
         before = 0
         for cut in cuts(operands)[1:]:

@@ -285,3 +285,27 @@ def test_weights_are_not_merged() -> None:
     assert fingerprint(Network((x, *relu, summed("s", ["p", "q"])), ("s",))) == fingerprint(
         Network((x, relu[0], summed("s", ["p", "p"])), ("s",))
     )
+
+
+def test_networks_that_do_not_read_their_input_are_told_apart_by_what_they_are() -> None:
+    """Constants have no place of their own in the order of a network."""
+    text = """
+input  image[2, 8, 8]
+output logits[3]
+choice Branch =
+  | a = bn
+  | b = conv(2, 3)
+  | c = conv(2, 3) >> bn
+network = zero >> (Branch + (Branch >> conv(2, 1)) + (Branch >> relu)) >> global_avgpool
+    >> linear(3)
+"""
+    space = nasdsl.load(text)
+    draw = random.Random(5)
+    classes = defaultdict(set)
+    for architecture in space:
+        network = architecture.network
+        for _ in range(3):
+            assert fingerprint(shuffled(network, draw)) == architecture.fingerprint
+        classes[architecture.fingerprint].add(architecture.rank)
+    # No branch can be exchanged with another, since what follows differs.
+    assert len(classes) == space.size == 27
