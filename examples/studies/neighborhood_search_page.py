@@ -63,9 +63,8 @@ behind each validation accuracy.
     python examples/studies/neighborhood_search.py --json neighborhood_search.json
     python examples/studies/neighborhood_search_page.py neighborhood_search.json docs/studies
 
-This page was written from a run of {processor:.0f} s of processor time in {jobs} processes. It
-took {seconds:.0f} s of wall time, beside much other work on the same two cores; on two free cores it
-has not been timed.
+This page was written from a run of {processor:.0f} s of processor time in {jobs} processes, which
+took {seconds:.0f} s of wall time on a machine of two cores.
 """
 
 
