@@ -87,13 +87,13 @@ def measure(side: int, members: int, batch: int, rounds: int, device: str) -> di
         for module in alone:
             optimizer = optimizers[id(module)]
             optimizer.zero_grad()
-            task.loss(module(x), y).backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(task.loss(module(x), y))
             optimizer.step()
 
     def together(name: str) -> None:
         optimizer = optimizers[id(fused[name])]
         optimizer.zero_grad()
-        member_losses(fused[name](x), y).sum().backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(member_losses(fused[name](x), y).sum())
         optimizer.step()
 
     clock = time.thread_time if device == "cpu" else time.perf_counter

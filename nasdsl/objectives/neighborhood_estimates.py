@@ -197,7 +197,7 @@ def _step(
     optimizer.zero_grad()
     value = task.loss(near(x), y, settings.label_smoothing)
     if value.requires_grad:  # a path of pooling alone has nothing to learn
-        value.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(value)
         if settings.clip is not None:
             nn.utils.clip_grad_norm_(near.parameters(), settings.clip)
         optimizer.step()

@@ -143,7 +143,7 @@ def _step(
         with precision(settings, x.device):
             output = module(x)
         value = task.loss(output, y, settings.label_smoothing)
-        value.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(value)
         return value.detach()
 
     value = backward()

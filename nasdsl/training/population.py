@@ -177,7 +177,7 @@ def _step(
             output = population(x)
         values = member_losses(output, y, settings.label_smoothing)
         # The sum sends each member the gradient of its own loss: nothing links them.
-        values.sum().backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(values.sum())
         return values.detach()
 
     values = backward()

@@ -114,7 +114,7 @@ def _back(module: nn.Module, loss: Callable[[Tensor], Tensor], x: Tensor) -> Non
     module.zero_grad()
     value = loss(module(x))
     if value.requires_grad:
-        value.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(value)
 
 
 def _seconds(run: Callable[[], None], device: torch.device) -> float:

@@ -40,7 +40,7 @@ def fitted(data: Dataset) -> nn.Module:
     optimizer = torch.optim.Adam(module.parameters(), 0.01)
     for _ in range(60):
         optimizer.zero_grad()
-        nn.functional.cross_entropy(module(data.inputs(data.train.x)), data.train.y).backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(nn.functional.cross_entropy(module(data.inputs(data.train.x)), data.train.y))
         optimizer.step()
     return module.eval()
 

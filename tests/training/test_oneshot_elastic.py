@@ -107,7 +107,7 @@ def test_sharpness_looks_from_the_worst_weights_nearby() -> None:
         for path in paths:
             net.set_path(path)
             value = F.cross_entropy(net(data.inputs(data.train.x)), data.train.y) / len(paths)
-            value.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(value)
         return {n: p.grad.clone() for n, p in net.named_parameters() if p.grad is not None}
 
     first = slopes()

@@ -251,7 +251,7 @@ class _Training:
         with torch.no_grad():
             mixture = self.decisions()
         value = self._loss(y)(self.supernet(x, mixture))
-        value.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(value)
         self.passes += 1
         loss = float(value.detach())
         self._finite(loss, epoch, at)

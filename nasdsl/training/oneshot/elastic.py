@@ -194,7 +194,7 @@ class _Training:
         for path in paths:
             self.supernet.set_path(path)
             value = task.loss(self.supernet(x), y, smoothing) / len(paths)
-            value.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(value)
             self.passes += 1
             total += float(value.detach())
         if not math.isfinite(total):
