@@ -40,7 +40,9 @@ def fitted(data: Dataset) -> nn.Module:
     optimizer = torch.optim.Adam(module.parameters(), 0.01)
     for _ in range(60):
         optimizer.zero_grad()
-        torch.autograd.backward(nn.functional.cross_entropy(module(data.inputs(data.train.x)), data.train.y))
+        torch.autograd.backward(
+            nn.functional.cross_entropy(module(data.inputs(data.train.x)), data.train.y)
+        )
         optimizer.step()
     return module.eval()
 
