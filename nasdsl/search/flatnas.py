@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from nasdsl.neighborhood.complete import complete
 from nasdsl.search.archive import Batch, Identity, Planned, Record, fingerprint
 from nasdsl.search.features import Encoding, Features
-from nasdsl.search.goals import Aim, aims
+from nasdsl.search.goals import COUNTED, Aim, aims
 from nasdsl.search.models import MODELS, normal_scores
 from nasdsl.search.nsga2 import layers, ranked
 from nasdsl.search.variation import Variation
@@ -41,8 +41,6 @@ Array = NDArray[np.float64]
 
 ACCURACY = "accuracy"
 FLATNESS = "flatness.weights"
-COUNTED = ("params", "macs")
-"""Goals that an architecture tells without being measured."""
 CROSSOVER = 0.9
 ATTEMPTS = 20
 """Matings for each child before a uniform draw takes its place."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from nasdsl.space import Space
 
 DEFAULT = Entry("accuracy")
+COUNTED = ("params", "macs")
+"""Goals that an architecture tells without being measured."""
 
 
 @dataclass(frozen=True, slots=True)

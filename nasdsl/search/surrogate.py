@@ -6,15 +6,18 @@ improvement. With ``aware`` it predicts the mean over each promising candidate's
 neighborhood instead, which costs predictions and no measurement.
 
 Values are learned as normal scores, so that a few networks that fail to learn do not outweigh the
-differences between good ones. Of several goals each batch follows weighted
-Chebyshev sums (J. Knowles, "ParEGO", IEEE Transactions on Evolutionary Computation 10(1), 2006),
-with a new random weighting for each batch.
+differences between good ones. Of several goals each has a model of its own, and candidates are
+taken one after the other by the gain of hypervolume that is expected over the front of the
+archive; what is taken counts as measured, at its predicted mean, for those that come after it.
+Parameters and multiply-accumulates are not predicted where what was told is what the
+architectures themselves say.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,19 +25,20 @@ from numpy.typing import NDArray
 
 from nasdsl.search.archive import Batch, Identity, Planned, Record, fingerprint
 from nasdsl.search.features import Description, Encoding, Features
+from nasdsl.search.forecast import Learned, forecast
 from nasdsl.search.goals import aims, leading
-from nasdsl.search.models import MODELS, Model, expected_improvement, normal_scores
+from nasdsl.search.hypervolume_gain import Gains, greedy
+from nasdsl.search.models import MODELS, expected_improvement
+from nasdsl.search.nsga2 import layers
 from nasdsl.search.variation import Variation
 
 if TYPE_CHECKING:
     from nasdsl.space import Architecture, Space
 
 ELITE = 8
-"""The neighbors of so many of the best are candidates."""
+"""The neighbors of so many of the best, or of the front, are candidates."""
 PARENTS_PER_BATCH = 4
 """Promising candidates whose neighborhoods are predicted, for each place in a batch."""
-AUGMENTED = 0.05
-"""Weight of the plain sum beside the worst of the weighted goals (Knowles, 2006)."""
 
 Array = NDArray[np.float64]
 
@@ -66,66 +70,88 @@ class SurrogateSearch(Planned):
 
     def plan(self, past: Sequence[Record], batch: Batch) -> None:
         """What the model ranks first; uniform draws before there is anything to learn from."""
-        values = [[aim.of(r.outcome) for aim in self._aims] for r in past]
-        sound = [i for i, row in enumerate(values) if all(v is not None for v in row)]
+        rows = [[aim.of(record.outcome) for aim in self._aims] for record in past]
+        sound = [(past[i].architecture, row) for i, row in enumerate(rows) if None not in row]
         if len(past) >= self._initial and len(sound) > 1:
-            scores = self._scalars(np.array([values[i] for i in sound], dtype=np.float64), past)
-            known = [past[i].architecture for i in sound]
-            pool = self._pool(past, known, scores, batch)
-            if pool:
-                for i in self._order(known, scores, pool, past):
-                    if batch.is_full:
-                        return
-                    batch.take(pool[i])
+            known = [architecture for architecture, _ in sound]
+            values = np.array([row for _, row in sound], dtype=np.float64)
+            ranked = self._of_one if values.shape[1] == 1 else self._of_several
+            for architecture in ranked(known, values, past, batch):
+                if batch.is_full:
+                    return
+                batch.take(architecture)
         self.fill(past, batch)
 
-    def _scalars(self, values: Array, past: Sequence[Record]) -> Array:
-        """One value for each row to be maximized, as normal scores."""
-        if values.shape[1] == 1:
-            return normal_scores(values[:, 0])
-        draw = random.Random(self.key(past, "weights"))
-        weights = np.array([draw.expovariate(1.0) for _ in self._aims])
-        weights /= weights.sum()
-        low, high = values.min(axis=0), values.max(axis=0)
-        # Distance to the ideal point, each goal scaled to [0, 1] over the archive.
-        regret = weights * (high - values) / np.where(high > low, high - low, 1.0)
-        return normal_scores(-(regret.max(axis=1) + AUGMENTED * regret.sum(axis=1)))
-
     def _pool(
-        self, past: Sequence[Record], known: Sequence[Architecture], scores: Array, batch: Batch
+        self, past: Sequence[Record], centers: Sequence[Architecture], batch: Batch
     ) -> list[Architecture]:
-        """Neighbors of the best and uniform draws, without those that are known."""
+        """Neighbors of centers and uniform draws, without those that are known."""
         pool: dict[int, Architecture] = {}
-        for i in np.argsort(-scores, kind="stable")[:ELITE]:
-            for neighbor, _ in self._variation.neighbors(known[i]):
+        for center in centers:
+            for neighbor, _ in self._variation.neighbors(center):
                 pool.setdefault(neighbor.rank, neighbor)
         for k in range(self._draws):
             drawn = self._space.sample(self.key(past, "pool", k))
             pool.setdefault(drawn.rank, drawn)
         return [a for a in pool.values() if not batch.knows(a)]
 
-    def _order(
-        self,
-        known: Sequence[Architecture],
-        scores: Array,
-        pool: Sequence[Architecture],
-        past: Sequence[Record],
-    ) -> list[int]:
-        """Indices of the pool, the greatest expected improvement first."""
+    def _of_one(
+        self, known: Sequence[Architecture], values: Array, past: Sequence[Record], batch: Batch
+    ) -> Iterator[Architecture]:
+        """Candidates for one goal, the greatest expected improvement first."""
+        best = np.argsort(-values[:, 0], kind="stable")[:ELITE]
+        pool = self._pool(past, [known[i] for i in best], batch)
+        if not pool:
+            return
         encoding = Encoding(self._features, known)
-        model = MODELS[self._model](encoding.rows(known), scores, self.key(past, "model"))
-        mean, deviation = model.predict(encoding.rows(pool))
-        gain = expected_improvement(mean, deviation, float(scores.max()))
+        fit = MODELS[self._model]
+        model = Learned(fit, encoding, known, values[:, 0], self.key(past, "model"))
+        gain = expected_improvement(*model.predict(pool), float(model.held.max()))
         order = [int(i) for i in np.argsort(-gain, kind="stable")]
-        if not self._aware:
-            return order
-        promising = order[: PARENTS_PER_BATCH * self.batch]
-        around = [self._around(model, encoding, pool[i]) for i in promising]
-        again = [promising[i] for i in np.argsort(-np.array(around), kind="stable")]
-        return [*again, *order[len(promising) :]]
+        if self._aware:
+            promising, rest = self._promising(order)
+            around = [model.around(self._ball(pool[i])) for i in promising]
+            order = [*(promising[i] for i in np.argsort(-np.array(around), kind="stable")), *rest]
+        yield from (pool[i] for i in order)
 
-    def _around(self, model: Model, encoding: Encoding, center: Architecture) -> float:
-        """The mean prediction over an architecture and its neighbors."""
-        ball = [center, *(a for a, _ in self._variation.neighbors(center))]
-        mean, _ = model.predict(encoding.rows(ball))
-        return float(mean.mean())
+    def _of_several(
+        self, known: Sequence[Architecture], values: Array, past: Sequence[Record], batch: Batch
+    ) -> Iterator[Architecture]:
+        """Candidates for several goals, the greatest expected gain of hypervolume first."""
+        front = layers(values)[0]
+        draw = random.Random(self.key(past, "front"))
+        centers = draw.sample(front, min(ELITE, len(front)))
+        pool = self._pool(past, [known[i] for i in centers], batch)
+        if not pool:
+            return
+        encoding = Encoding(self._features, known)
+        models = [
+            forecast(
+                aim, known, values[:, j], encoding, self._model, self.key(past, "model", aim.name)
+            )
+            for j, aim in enumerate(self._aims)
+        ]
+        held = np.stack([model.held for model in models], axis=1)[front]
+        least = np.array([model.held.min() for model in models])
+        mean, deviation = (
+            np.stack(parts, axis=1)
+            for parts in zip(*(model.predict(pool) for model in models), strict=True)
+        )
+        if not self._aware:
+            yield from (pool[i] for i in greedy(held, least, mean, deviation, 2 * self.batch))
+            return
+        gains = Gains(held, least).of(mean, deviation)
+        promising, rest = self._promising([int(i) for i in np.argsort(-gains, kind="stable")])
+        balls = [self._ball(pool[i]) for i in promising]
+        around = np.array([[model.around(ball) for model in models] for ball in balls])
+        again = greedy(held, least, around, np.zeros_like(around), 2 * self.batch)
+        yield from (pool[i] for i in chain((promising[k] for k in again), rest))
+
+    def _promising(self, order: list[int]) -> tuple[list[int], list[int]]:
+        """The first of an order, whose neighborhoods are predicted, and the others."""
+        most = PARENTS_PER_BATCH * self.batch
+        return order[:most], order[most:]
+
+    def _ball(self, center: Architecture) -> list[Architecture]:
+        """An architecture and its neighbors."""
+        return [center, *(neighbor for neighbor, _ in self._variation.neighbors(center))]
