@@ -1,104 +1,26 @@
 """From the parser's reductions to the syntax tree."""
 
-# The methods carry the names of the grammar's rules, and the grammar is their documentation.
-# ruff: noqa: D102
+# ruff: noqa: D102 -- the methods are named after the grammar's rules, which document them.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 from lark import Token
 
-from nasdsl.diagnostics import Diagnostic, DiagnosticError, Note, Source, Span
+from nasdsl.diagnostics import Diagnostic, DiagnosticError
 from nasdsl.language import syntax as s
+from nasdsl.language.mixed import mixed_sum
+from nasdsl.language.reduction import Part, Reduction
 
-MAX_DEPTH = 150
 _SUFFIX = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _ESCAPES = {'"': '"', "\\": "\\", "n": "\n", "t": "\t"}
 
-T = TypeVar("T")
 
-
-class _Part:
-    """An intermediate list of the grammar with its place."""
-
-    __slots__ = ("items", "span")
-
-    def __init__(self, items: list[Any], span: Span):
-        self.items = items
-        self.span = span
-
-
-class Builder:
+class Builder(Reduction):
     """Called by the parser at each reduction with all children, punctuation included."""
 
-    def __init__(self) -> None:
-        self.source = Source("", "")
-        self.base = 0
-        self.problems: list[Diagnostic] = []
-        self._depth: dict[int, int] = {}
-
-    def start(self, source: Source, base: int) -> None:
-        """Begin a statement whose text starts at an offset of the source."""
-        self.source = source
-        self.base = base
-        self._depth.clear()
-
-    # ---- the machinery
-
-    def place(self, token: Token) -> Span:
-        """The place of a token in the whole text."""
-        return Span(
-            self.source, self.base + (token.start_pos or 0), self.base + (token.end_pos or 0)
-        )
-
-    def _span(self, children: list[Any]) -> Span:
-        first, last = children[0], children[-1]
-        start = self.place(first) if isinstance(first, Token) else first.span
-        end = self.place(last) if isinstance(last, Token) else last.span
-        return Span(self.source, start.start, end.end)
-
-    def _deep(self, made: T, *below: s.Syntax) -> T:
-        depth = 1 + max((self._depth.get(id(b), 0) for b in below), default=0)
-        if depth > MAX_DEPTH:
-            raise DiagnosticError(
-                [
-                    Diagnostic(
-                        "NAS005",
-                        f"expressions are nested more than {MAX_DEPTH} deep here; "
-                        "name a part with 'block' or 'let'",
-                        made.span,  # type: ignore[attr-defined]
-                    )
-                ]
-            )
-        self._depth[id(made)] = depth
-        return made
-
-    def _ident(self, token: Token) -> s.Ident:
-        return s.Ident(self.place(token), str(token))
-
-    @staticmethod
-    def _of(kind: type[T], children: list[Any]) -> list[T]:
-        return [c for c in children if isinstance(c, kind)]
-
-    @staticmethod
-    def _token(children: list[Any], *types: str) -> Token | None:
-        for c in children:
-            if isinstance(c, Token) and c.type in types:
-                return c
-        return None
-
-    def _parts(self, children: list[Any], kind: type[T]) -> tuple[T, ...]:
-        for c in children:
-            if isinstance(c, _Part) and (not c.items or isinstance(c.items[0], kind)):
-                return tuple(c.items)
-        return ()
-
-    def _list(self, children: list[Any]) -> _Part:
-        items = [c for c in children if not isinstance(c, Token)]
-        return _Part(items, self._span(children))
-
-    dimensions = parameters = indices = where = arguments = _list
+    dimensions = parameters = indices = where = arguments = Reduction._list
 
     # ---- statements
 
@@ -136,7 +58,7 @@ class Builder:
         return s.KeyTemplate(self._span(c), self.text([c[1]]))
 
     def let(self, c: list[Any]) -> s.Let:
-        functional = any(isinstance(p, _Part) and self._kind(p) is s.Parameter for p in c)
+        functional = any(isinstance(p, Part) and self._kind(p) is s.Parameter for p in c)
         chosen = self._token(c, "IN") is not None
         binding = s.Binding(
             self._span(c), self._ident(c[1]), self._parts(c, s.IndexVariable), c[-1], chosen
@@ -144,7 +66,7 @@ class Builder:
         return s.Let(self._span(c), binding, self._parts(c, s.Parameter) if functional else None)
 
     @staticmethod
-    def _kind(part: _Part) -> type | None:
+    def _kind(part: Part) -> type | None:
         return type(part.items[0]) if part.items else s.Parameter
 
     def binding(self, c: list[Any]) -> s.Binding:
@@ -167,9 +89,7 @@ class Builder:
 
     @staticmethod
     def _wheres(c: list[Any]) -> bool:
-        return any(
-            isinstance(p, _Part) and p.items and isinstance(p.items[0], s.Binding) for p in c
-        )
+        return any(isinstance(p, Part) and p.items and isinstance(p.items[0], s.Binding) for p in c)
 
     def block(self, c: list[Any]) -> s.Block:
         body = next(x for x in c if isinstance(x, s.Expr))
@@ -208,7 +128,7 @@ class Builder:
     def graph(self, c: list[Any]) -> s.Graph:
         inputs: list[s.GraphPort] = []
         outputs: list[s.Expr] = []
-        for part in self._of(_Part, c):
+        for part in self._of(Part, c):
             for item in part.items:
                 if isinstance(item, s.GraphPort):
                     inputs.append(item)
@@ -222,7 +142,7 @@ class Builder:
             tuple(outputs),
         )
 
-    def ports(self, c: list[Any]) -> _Part:
+    def ports(self, c: list[Any]) -> Part:
         items = [
             s.GraphPort(self.place(x), self._ident(x), None)
             if isinstance(x, Token) and x.type == "NAME"
@@ -230,12 +150,12 @@ class Builder:
             for x in c[1:]
             if not (isinstance(x, Token) and x.type != "NAME")
         ]
-        return _Part(items, self._span(c))
+        return Part(items, self._span(c))
 
     def port(self, c: list[Any]) -> s.GraphPort:
         return s.GraphPort(self._span(c), self._ident(c[0]), c[2])
 
-    def result(self, c: list[Any]) -> _Part:
+    def result(self, c: list[Any]) -> Part:
         return self._list(c)
 
     def node(self, c: list[Any]) -> s.NodeEquation:
@@ -247,9 +167,9 @@ class Builder:
         return s.NodeEquation(self._span(c), self._ident(c[1]), (), c[3], c[-1])
 
     def op(self, c: list[Any]) -> s.OperationDeclaration:
-        tensors = [p for p in self._of(_Part, c) if p.items and isinstance(p.items[0], s.Dimension)]
+        tensors = [p for p in self._of(Part, c) if p.items and isinstance(p.items[0], s.Dimension)]
         facts: dict[str, s.Expr] = {}
-        for part in self._of(_Part, c):
+        for part in self._of(Part, c):
             if part.items and isinstance(part.items[0], Token):
                 facts[str(part.items[0])] = part.items[1]
         return s.OperationDeclaration(
@@ -263,12 +183,12 @@ class Builder:
             self.text([c[-1]]),
         )
 
-    def tensor(self, c: list[Any]) -> _Part:
-        inner: _Part = c[1]
-        return _Part(inner.items, self._span(c))
+    def tensor(self, c: list[Any]) -> Part:
+        inner: Part = c[1]
+        return Part(inner.items, self._span(c))
 
-    def fact(self, c: list[Any]) -> _Part:
-        return _Part([c[0], c[1]], self._span(c))
+    def fact(self, c: list[Any]) -> Part:
+        return Part([c[0], c[1]], self._span(c))
 
     # ---- expressions
 
@@ -363,48 +283,10 @@ class Builder:
 
     def sum(self, c: list[Any]) -> s.Terms:
         terms = s.Terms(self._span(c), tuple(c[::2]), tuple(str(o) for o in c[1::2]))
-        self._unmixed(terms)
+        mixed = mixed_sum(terms)
+        if mixed is not None:
+            self.problems.append(mixed)
         return self._deep(terms, *terms.operands)
-
-    def _unmixed(self, terms: s.Terms) -> None:
-        """Refuse ``a + b >> c`` and ``a + b ++ c`` without parentheses, with both readings."""
-        texts = [o.span.text.strip() for o in terms.operands]
-        at = next((i for i, o in enumerate(terms.operands) if isinstance(o, s.Chain)), None)
-        if at is not None and len(terms.span.text) > 400:
-            texts = ["a", "b"] if at == 0 else ["a", "b >> c"]
-            at = min(at, 1)
-        if at is not None:
-            chain = texts[at]
-            head, _, tail = chain.partition(">>") if at else chain.rpartition(">>")
-            head, tail = head.strip(), tail.strip()
-            sign = terms.operators[max(at - 1, 0)]
-            if at:
-                readings = (
-                    f"{texts[at - 1]} {sign} ({chain})",
-                    f"({texts[at - 1]} {sign} {head}) >> {tail}",
-                )
-            else:
-                readings = (f"({chain}) {sign} {texts[1]}", f"{head} >> ({tail} {sign} {texts[1]})")
-            self._mixed(terms, f"'{sign}' and '>>'", readings)
-        elif "++" in terms.operators and len(set(terms.operators)) > 1:
-            a, b, third = (texts + texts)[:3]
-            first, second = terms.operators[:2] if len(terms.operators) > 1 else ("+", "++")
-            self._mixed(
-                terms,
-                "'+' and '++'",
-                (f"({a} {first} {b}) {second} {third}", f"{a} {first} ({b} {second} {third})"),
-            )
-
-    def _mixed(self, terms: s.Terms, what: str, readings: tuple[str, str]) -> None:
-        one, two = (" ".join(r.split()) for r in readings)
-        self.problems.append(
-            Diagnostic(
-                "NAS010",
-                f"{what} stand side by side without parentheses",
-                terms.span,
-                notes=(Note(f"one reading: {one}"), Note(f"the other: {two}")),
-            )
-        )
 
     def chain(self, c: list[Any]) -> s.Chain:
         return self._deep(s.Chain(self._span(c), tuple(c[::2])), *c[::2])
@@ -434,7 +316,7 @@ class Builder:
 
     def edit(self, c: list[Any]) -> s.Edit:
         clauses: dict[str, Any] = {}
-        for part in self._of(_Part, c):
+        for part in self._of(Part, c):
             word = str(part.items[0])
             if word in clauses:
                 self.problems.append(
@@ -450,9 +332,9 @@ class Builder:
             clauses.get("weight", [None])[0],
         )
 
-    def modifier(self, c: list[Any]) -> _Part:
+    def modifier(self, c: list[Any]) -> Part:
         items = [c[0]] + [x for x in c[1:] if not isinstance(x, Token)]
-        return _Part(items, self._span(c))
+        return Part(items, self._span(c))
 
     def path(self, c: list[Any]) -> s.Path:
         return s.Path(self._span(c), tuple(self._ident(t) for t in c[::2]))
@@ -471,8 +353,8 @@ class Builder:
     def flip(self, c: list[Any]) -> s.FlipRule:
         return s.FlipRule(self._span(c), c[1], c[3] if len(c) > 2 else None)
 
-    def pattern(self, c: list[Any]) -> _Part:
-        return _Part(c[::2], self._span(c))
+    def pattern(self, c: list[Any]) -> Part:
+        return Part(c[::2], self._span(c))
 
     def replace(self, c: list[Any]) -> s.ReplaceRule:
         return s.ReplaceRule(
@@ -493,7 +375,7 @@ class Builder:
         entries = tuple(c[2].items) if len(c) > 2 else ()
         return s.Settings(self._span(c), "search", self._ident(c[1]), entries)
 
-    def settings(self, c: list[Any]) -> _Part:
+    def settings(self, c: list[Any]) -> Part:
         return self._list(c)
 
     def entry(self, c: list[Any]) -> s.Setting:
