@@ -4,29 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nasdsl.diagnostics import Note
 from nasdsl.language import syntax as s
-from nasdsl.operations.operation import TensorType
+from nasdsl.space.decisions import Item
+from nasdsl.space.emission import Types, emitted, zeros
+from nasdsl.space.joining import Joiner
 from nasdsl.space.program import COMBINING
-from nasdsl.space.residual import (
-    Key,
-    Known,
-    On,
-    Ret,
-    Step,
-    Then,
-)
-from nasdsl.space.residual import (
-    Scope as Named,
-)
+from nasdsl.space.residual import Key, Known, On, Ret, Step, Then
+from nasdsl.space.residual import Scope as Named
 from nasdsl.space.values import EvaluationError, Pending, Scope, Undecided, members, shown
 
-if TYPE_CHECKING:
-    from nasdsl.space.elaborate import Elaborator, Item
-
-Types = tuple[TensorType, ...]
 TensorName = tuple[str, Any]
 """A tensor of a graph: its name and its index (``None`` where it has none)."""
 
@@ -56,7 +45,7 @@ def written(name: TensorName) -> str:
 
 
 def graph_body(
-    elaborator: Elaborator,
+    joiner: Joiner,
     graph: s.Graph,
     scope: Scope,
     types: Types,
@@ -65,18 +54,16 @@ def graph_body(
 ) -> Step:
     """The step of a cell's or network's graph on inputs of these types."""
     lets = [let.binding for let in graph.lets]
-    return elaborator.bindings(
-        lets, scope, known, lambda env, k: _Body(elaborator, graph, env, types, use).step(k)
+    return joiner.bindings(
+        lets, scope, known, lambda env, k: _Body(joiner, graph, env, types, use).step(k)
     )
 
 
 class _Body:
     """One graph under one scope."""
 
-    def __init__(
-        self, elaborator: Elaborator, graph: s.Graph, scope: Scope, types: Types, use: s.Syntax
-    ):
-        self.elaborator = elaborator
+    def __init__(self, joiner: Joiner, graph: s.Graph, scope: Scope, types: Types, use: s.Syntax):
+        self.joiner = joiner
         self.graph = graph
         self.scope = scope
         self.types = types
@@ -98,7 +85,7 @@ class _Body:
         for port in self.graph.inputs:
             index = None
             if port.number is not None:
-                value = self.elaborator.value(port.number, self.scope)
+                value = self.joiner.value(port.number, self.scope)
                 for v in members(value, port.span) if isinstance(value, tuple | range) else [value]:
                     names.append((port.name.text, v))
                 continue
@@ -115,10 +102,10 @@ class _Body:
         found: list[Equation] = []
         for node in self.graph.nodes:
             if node.number is not None:
-                index = self.elaborator.value(node.number, self.scope)
+                index = self.joiner.value(node.number, self.scope)
                 found.append(Equation((node.name.text, index), node.body, self.scope, node))
             elif node.indices:
-                for index, inner in self.elaborator.indexed(node.indices, self.scope):
+                for index, inner in self.joiner.indexed(node.indices, self.scope):
                     found.append(Equation((node.name.text, index), node.body, inner, node))
             else:
                 found.append(Equation((node.name.text, None), node.body, self.scope, node))
@@ -147,7 +134,7 @@ class _Body:
         if isinstance(expr, s.Item) and isinstance(expr.base, s.Ref):
             base = expr.base.name
             if base in self.names and base not in scope.local:
-                index = self.elaborator.value(expr.index, scope)
+                index = self.joiner.value(expr.index, scope)
                 many = index if isinstance(index, tuple | range) else [index]
                 names = [(base, i) for i in many]
                 for name in names:
@@ -175,7 +162,7 @@ class _Body:
         if isinstance(expr, s.Conditional):
             found |= self._reads(expr.condition, scope)
             try:
-                return found | self._reads(self.elaborator.taken(expr, scope), scope)
+                return found | self._reads(self.joiner.taken(expr, scope), scope)
             except EvaluationError:
                 return found | self._reads(expr.then, scope) | self._reads(expr.other, scope)
         if isinstance(expr, s.Argument) and expr.clauses:
@@ -204,19 +191,17 @@ class _Body:
     def _may_hold(self, condition: s.Expr | None, scope: Scope) -> bool:
         """Whether a condition can hold, as far as that is known without deciding."""
         try:
-            return condition is None or self.elaborator.value(condition, scope) is not False
+            return condition is None or self.joiner.value(condition, scope) is not False
         except (EvaluationError, Undecided):
             return True
 
     def _any_of(self, source: s.Expr, scope: Scope) -> Sequence[Any]:
         """The members that a set may have, also where it is decided late."""
         try:
-            return members(self.elaborator.value(source, scope), source.span)
+            return members(self.joiner.value(source, scope), source.span)
         except Undecided as missing:
             binding = missing.pending.binding
-            _, domain = self.elaborator.domain(
-                binding.source, missing.pending.scope, binding.chosen
-            )
+            _, domain = self.joiner.domain(binding.source, missing.pending.scope, binding.chosen)
             sets = [value if isinstance(value, tuple) else (value,) for value, _ in domain]
             return tuple(dict.fromkeys(m for one in sets for m in one))
 
@@ -280,7 +265,7 @@ class _Body:
     def _from(
         self, position: int, live: tuple[TensorName, ...], types: Types, known: Known
     ) -> Step:
-        late = self.elaborator.late
+        late = self.joiner.late
         if late.active:
             known = late.forgotten(known, late.needed.union(*self._later_reads(position)))
         key = (position, types, known)
@@ -289,14 +274,14 @@ class _Body:
             found = late.branching(
                 known,
                 lambda k: self._continue(position, live, types, k),
-                self.elaborator.fail,
+                self.joiner.fail,
             )
             self._memo[key] = found
         return found
 
     def _later_reads(self, position: int) -> list[frozenset[Pending]]:
         """The late values that the equations from a position on read, and the output."""
-        late = self.elaborator.late
+        late = self.joiner.late
         equations = [*self.order[position:], *self.outputs]
         return [late.reads(e.body, e.scope) for e in equations]
 
@@ -312,7 +297,7 @@ class _Body:
         if position == len(self.order):
             return self._tensor(self.outputs[0].body, self.scope, live, types, known)
         equation = self.order[position]
-        late = self.elaborator.late
+        late = self.joiner.late
         with late.needing(*(self._later_reads(position + 1) if late.active else ())):
             made = self._tensor(equation.body, equation.scope, live, types, known)
         first = Named(equation.label, made)
@@ -329,7 +314,7 @@ class _Body:
         try:
             return self._tensor_of(expr, scope, live, types, known)
         except EvaluationError as error:
-            return self.elaborator.fail(error, known)
+            return self.joiner.fail(error, known)
 
     def _tensor_of(
         self, expr: s.Expr, scope: Scope, live: tuple[TensorName, ...], types: Types, known: Known
@@ -347,7 +332,7 @@ class _Body:
         if isinstance(expr, s.Group):
             return self._tensor_of(expr.inner, scope, live, types, known)
         if isinstance(expr, s.Conditional):
-            return self._tensor_of(self.elaborator.taken(expr, scope), scope, live, types, known)
+            return self._tensor_of(self.joiner.taken(expr, scope), scope, live, types, known)
         if isinstance(expr, s.Terms) and "-" not in expr.operators:
             op = "concat" if "++" in expr.operators else "add"
             arguments = [s.Argument(o.span, None, o) for o in expr.operands]
@@ -358,7 +343,7 @@ class _Body:
                 callee = callee.inner
             if isinstance(callee, s.Ref) and callee.name in COMBINING and callee.name not in scope:
                 op = "add" if callee.name == "sum" else callee.name
-                label = self.elaborator.labels.get(id(callee), callee.name)
+                label = self.joiner.labels.get(id(callee), callee.name)
                 return self._operate(op, label, expr, expr.arguments, scope, live, types, known)
             return self._applied(expr, scope, live, types, known)
         raise EvaluationError(
@@ -378,6 +363,8 @@ class _Body:
         types: Types,
         known: Known,
     ) -> Step:
+        operation = self.joiner.operations[op]
+
         def finish(items: list[Item], k: Known) -> Step:
             places = [place for item in items for place in self._made(item)]
 
@@ -385,12 +372,12 @@ class _Body:
                 if not indices:
                     return self._nothing(live, kk, at)
                 chosen = tuple(frame[i] for i in indices)
-                return self.elaborator.emit(op, {}, chosen, kk, at, label, indices, places)
+                return emitted(operation, {}, chosen, kk, at, label, indices, places)
 
             return self._gather(items, live, types, k, combined)
 
-        made = self.elaborator.expand(arguments, scope, known, finish)
-        return self.elaborator.gathered(at, made)
+        made = self.joiner.expand(arguments, scope, known, finish)
+        return self.joiner.gathered(at, made)
 
     def _made(self, item: Item) -> list[s.Expr]:
         """Where the tensors of an operand are made: nodes by their equations."""
@@ -403,13 +390,15 @@ class _Body:
     def _nothing(self, live: tuple[TensorName, ...], known: Known, at: s.Expr) -> Step:
         if not self.inputs:
             raise EvaluationError("NAS220", "the sum of nothing has no shape here", at.span)
-        return self.elaborator.zero(self.types[0], (live.index(self.inputs[0]),), known, at)
+        return zeros(
+            self.joiner.operations["zero"], self.types[0], (live.index(self.inputs[0]),), known, at
+        )
 
     def _applied(
         self, call: s.Call, scope: Scope, live: tuple[TensorName, ...], types: Types, known: Known
     ) -> Step:
-        if not self.elaborator.is_module(call.callee, scope):
-            self.elaborator.value(call.callee, scope)
+        if not self.joiner.is_module(call.callee, scope):
+            self.joiner.value(call.callee, scope)
             raise EvaluationError("NAS107", "expected a module here", call.callee.span)
         if not any(self._mentions(a) for a in call.arguments):
             written = " ".join(call.span.text.split())
@@ -424,12 +413,12 @@ class _Body:
         def finish(items: list[Item], k: Known) -> Step:
             def applied(indices: tuple[int, ...], frame: Types, kk: Known) -> Step:
                 chosen = tuple(frame[i] for i in indices)
-                return On(indices, self.elaborator.apply(call.callee, scope, chosen, kk))
+                return On(indices, self.joiner.apply(call.callee, scope, chosen, kk))
 
             return self._gather(items, live, types, k, applied)
 
-        made = self.elaborator.expand(call.arguments, scope, known, finish)
-        return self.elaborator.gathered(call, made)
+        made = self.joiner.expand(call.arguments, scope, known, finish)
+        return self.joiner.gathered(call, made)
 
     def _mentions(self, part: s.Syntax) -> bool:
         """Whether a node or input of this graph is named anywhere in it."""
@@ -466,7 +455,7 @@ class _Body:
                 try:
                     rest[key] = go(at + 1, (*indices, place), (*frame, key[0]), key[1])
                 except EvaluationError as error:
-                    rest[key] = self.elaborator.fail(error, key[1])
+                    rest[key] = self.joiner.fail(error, key[1])
             return Then(step, rest, keep=True)
 
         return go(0, (), types, known)

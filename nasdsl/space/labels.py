@@ -14,6 +14,29 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from nasdsl.language import syntax as s
+from nasdsl.space.program import Program
+
+
+def program_labels(program: Program) -> dict[int, str]:
+    """The labels of all names in the templates and the network of a text."""
+    bodies: list[s.Expr | s.Graph] = []
+    for template in program.templates.values():
+        if isinstance(template, s.Block):
+            bodies.append(template.body)
+        elif isinstance(template, s.Choice):
+            bodies += [alternative.body for alternative in template.alternatives]
+        elif isinstance(template, s.Cell):
+            bodies.append(template.graph)
+    if program.network is not None:
+        bodies.append(program.network.body)
+    labels: dict[int, str] = {}
+    for body in bodies:
+        parts = (
+            [*(n.body for n in body.nodes), *body.outputs] if isinstance(body, s.Graph) else [body]
+        )
+        for part in parts:
+            labels.update(label_uses(part, program.templates))
+    return labels
 
 
 def label_uses(root: s.Expr, templates: Collection[str], alone: bool = False) -> dict[int, str]:

@@ -28,7 +28,7 @@ from nasdsl.space.values import (
 )
 
 if TYPE_CHECKING:
-    from nasdsl.space.elaborate import Elaborator
+    from nasdsl.space.decisions import Decider
 
 NOTHING: frozenset[Pending] = frozenset()
 EAGER = 128
@@ -54,7 +54,7 @@ PAST: Any = _Past()
 class LateValues:
     """The late values of one elaboration: which are decided, and which are still needed."""
 
-    def __init__(self, elaborator: Elaborator):
+    def __init__(self, elaborator: Decider):
         self.elaborator = elaborator
         self.active = False
         self.known: Known = frozenset()

@@ -14,8 +14,9 @@ from nasdsl.operations.operation import Operation, TensorType
 from nasdsl.space.bodies import graph_body
 from nasdsl.space.cells import Mismatch, apart, decisions
 from nasdsl.space.depth import DEEPEST, depth, make_room
-from nasdsl.space.elaborate import Elaborator, TooLarge
+from nasdsl.space.elaborate import Elaborator
 from nasdsl.space.failures import failures
+from nasdsl.space.limits import TooLarge, bounded
 from nasdsl.space.program import Program
 from nasdsl.space.residual import (
     POISON,
@@ -27,7 +28,7 @@ from nasdsl.space.residual import (
     Then,
     Whole,
 )
-from nasdsl.space.values import EvaluationError, Family, Scope, shown, whole
+from nasdsl.space.values import EvaluationError, Scope, whole
 
 DEPTH = 6_000
 """So deep may the work nest; what goes deeper is told as an error of the text."""
@@ -160,31 +161,12 @@ class _Root:
             return self._network(Scope(decided), False)
         binding = self.lets[at].binding
         name = binding.name.text
-        outer = Scope(decided)
 
         def after(value: Any) -> Step:
             return self._eager(at + 1, {**decided, name: value})
 
-        nothing: Known = frozenset()
         try:
-            if not binding.indices:
-                return self.elaborator.branch(name, binding, outer, nothing, after)
-            indexed = list(self.elaborator.indexed(binding.indices, outer))
-
-            def family(i: int, chosen: tuple[tuple[Any, Any], ...]) -> Step:
-                if i == len(indexed):
-                    return after(Family(name, chosen))
-                index, inner = indexed[i]
-                written = ",".join(map(shown, index)) if isinstance(index, tuple) else shown(index)
-                return self.elaborator.branch(
-                    f"{name}[{written}]",
-                    binding,
-                    inner,
-                    nothing,
-                    lambda v: family(i + 1, (*chosen, (index, v))),
-                )
-
-            return family(0, ())
+            return self.elaborator.chosen(binding, Scope(decided), after)
         except EvaluationError as error:
             return self._broken(error.diagnostic)
 
@@ -240,9 +222,9 @@ class _Root:
 
     def _whole(self, body: Step) -> Step:
         assert self.program.network is not None
-        self.elaborator.bounded(body, self.program.network)
+        bounded(body, self.program.network)
         cells: list[CellDecisions] = []
-        for name, bodies in self.elaborator.observed.items():
+        for name, bodies in self.elaborator.templates.observed.items():
             sets = _used(name, body)
             met = frozenset().union(*sets)
             mine = {sig: step for sig, step in bodies.items() if sig in met}
