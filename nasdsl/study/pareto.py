@@ -1,4 +1,4 @@
-"""The Pareto front, its knee, and its hypervolume.
+"""The Pareto front, its knee and its balanced point, and its hypervolume.
 
 Rows of ``values`` are candidates, columns objectives; ``maximize`` says for each column whether
 more is better. A candidate with a value that is missing (``None``), not a number, or infinite
@@ -49,13 +49,28 @@ def knee(values: Values, maximize: Sequence[bool]) -> int | None:
     found = front(values, maximize)
     if not found:
         return None
-    costs = _costs(values, maximize, found)
-    low, high = costs.min(axis=0, initial=np.inf), costs.max(axis=0, initial=-np.inf)
-    varies = high > low
-    scaled = (costs[:, varies] - low[varies]) / (high[varies] - low[varies])
+    costs, losses = _losses(values, maximize, found)
     # Rounding makes ties of equally far points differ in the last digits.
-    sums = np.round(scaled.sum(axis=1), 12)
+    sums = np.round(losses.sum(axis=1), 12)
     order = sorted(range(len(found)), key=lambda k: (sums[k], *costs[k], found[k]))
+    return found[order[0]]
+
+
+def balanced(values: Values, maximize: Sequence[bool]) -> int | None:
+    """Index of the point of the front whose largest loss is the smallest; ``None`` without one.
+
+    Losses are the x_j of :func:`knee`: of each objective, the part of the front's extent by which
+    a point misses the best value. The largest of them is its Chebyshev distance to the ideal
+    point (P. L. Yu, "A class of solutions for group decision problems", Management Science 19,
+    1973). Of equal ones the smaller sum of losses wins, then the rule of :func:`knee`.
+    """
+    found = front(values, maximize)
+    if not found:
+        return None
+    costs, losses = _losses(values, maximize, found)
+    largest = np.round(losses.max(axis=1, initial=0.0), 12)
+    sums = np.round(losses.sum(axis=1), 12)
+    order = sorted(range(len(found)), key=lambda k: (largest[k], sums[k], *costs[k], found[k]))
     return found[order[0]]
 
 
@@ -81,6 +96,16 @@ def hypervolume(values: Values, maximize: Sequence[bool], reference: Sequence[fl
     return float(
         moocore.hypervolume(_costs(values, maximize, sound), ref=np.asarray(reference) * signs)
     )
+
+
+def _losses(
+    values: Values, maximize: Sequence[bool], found: Sequence[int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Costs of a front, and from 0 to 1 those objectives of it that are not constant."""
+    costs = _costs(values, maximize, found)
+    low, high = costs.min(axis=0, initial=np.inf), costs.max(axis=0, initial=-np.inf)
+    varies = high > low
+    return costs, (costs[:, varies] - low[varies]) / (high[varies] - low[varies])
 
 
 def _is_sound(row: Sequence[float | None]) -> bool:

@@ -140,6 +140,8 @@ def test_what_is_shown_without_the_script() -> None:
         assert text in reader.shown
     assert "The knee of the Pareto front" in reader.shown
     assert "Best accuracy" in read(replace(CONTENT, best_by="accuracy"))[0].shown
+    assert "Over the search" in reader.shown
+    assert "most accuracy, knee, balanced" in reader.shown
 
 
 def test_the_neighborhood_is_sorted_and_compared() -> None:
@@ -236,7 +238,8 @@ def _dom(path: Path, profile: Path) -> str:
 
 
 def test_a_browser_fills_the_table_and_the_plot(seen: str) -> None:
-    table = seen[seen.index("<tbody>") : seen.index("</tbody>")]
+    table = seen[seen.index('<table id="trials"') :]
+    table = table[table.index("<tbody>") : table.index("</tbody>")]
     assert table.count("<tr") == 5
     assert "shrink of #0" in table
     assert "1,500" in table

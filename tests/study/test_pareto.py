@@ -88,6 +88,40 @@ def test_of_equal_knees_the_first_objective_decides_then_the_order() -> None:
 
 
 @settings(deadline=None)
+@given(tables())
+def test_the_balanced_point_has_the_smallest_largest_loss(
+    case: tuple[list[list[float | None]], list[bool]],
+) -> None:
+    rows, maximize = case
+    found = pareto.balanced(rows, maximize)
+    members = pareto.front(rows, maximize)
+    if not members:
+        assert found is None
+        return
+    assert found in members
+
+    def largest_loss(i: int) -> float:
+        losses = [0.0]
+        for j, up in enumerate(maximize):
+            column = [value for k in members if (value := rows[k][j]) is not None]
+            value = rows[i][j]
+            assert value is not None
+            if max(column) > min(column):
+                loss = max(column) - value if up else value - min(column)
+                losses.append(loss / (max(column) - min(column)))
+        return max(losses)
+
+    assert largest_loss(found) == pytest.approx(min(map(largest_loss, members)), abs=1e-9)
+
+
+def test_the_knee_and_the_balanced_point_may_differ() -> None:
+    # Losses (0.1, 0.6) sum to less than (0.5, 0.5), whose larger one is smaller.
+    rows = [[0.0, 0.0], [10.0, 10.0], [5.0, 5.0], [1.0, 4.0]]
+    assert pareto.knee(rows, [False, True]) == 3
+    assert pareto.balanced(rows, [False, True]) == 2
+
+
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=8))
 def test_hypervolume_is_the_number_of_dominated_cells(points: list[tuple[int, int]]) -> None:
     rows = [[float(a), float(b)] for a, b in points]
@@ -99,7 +133,7 @@ def test_hypervolume_is_the_number_of_dominated_cells(points: list[tuple[int, in
 
 
 def test_hypervolume_ignores_what_is_not_finite() -> None:
-    rows = [[math.nan, 1.0], [2.0, 3.0], [None, 9.0], [math.inf, 1.0]]
+    rows: pareto.Values = [[math.nan, 1.0], [2.0, 3.0], [None, 9.0], [math.inf, 1.0]]
     assert pareto.hypervolume(rows, [True, True], [0.0, 0.0]) == pytest.approx(6.0)
     assert pareto.hypervolume([[math.nan, 1.0]], [True, True], [0.0, 0.0]) == 0.0
 

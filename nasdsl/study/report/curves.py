@@ -7,7 +7,7 @@ dark setting; every network has a shape besides its color.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -89,6 +89,76 @@ def chart(
     )
 
 
+def stairs(
+    places: Sequence[int],
+    values: Sequence[float],
+    whole: int,
+    across: str,
+    title: str,
+    width: int = 460,
+    height: int = 230,
+) -> str:
+    """A value that holds until the next place, from 1 to ``whole``.
+
+    Args:
+        places: where it changes, rising, as many as ``values``, at least one.
+        values: finite, in any unit.
+        whole: the last place, at least the last of ``places``.
+        across: what the places are.
+        title: of the chart, read aloud and shown by a browser that points at it.
+        width: in pixels, as is the height.
+        height: of the whole.
+    """
+    low, high = min(values), max(values)
+    margin = 0.05 * (high - low) or max(1.0, 0.05 * abs(high))
+    low, high = low - margin, high + margin
+    levels = ticks(low, high, 4)
+    said = [f"{level:,.10g}" for level in levels]
+    left, right, top, bottom = 14 + 6.5 * max(map(len, said)), 12, 10, 44
+    extent = max(1, whole - 1)
+
+    def x(place: float) -> float:
+        return left + (place - 1) / extent * (width - left - right)
+
+    def y(value: float) -> float:
+        return top + (high - value) / (high - low) * (height - top - bottom)
+
+    parts = [f"<title>{escape(title)}</title>"]
+    for level, text in zip(levels, said, strict=True):
+        parts.append(
+            f'<line class="rule" x1="{left:.1f}" x2="{width - right}" y1="{y(level):.1f}" '
+            f'y2="{y(level):.1f}"/><text x="{left - 6:.1f}" y="{y(level) + 4:.1f}" '
+            f'text-anchor="end">{text}</text>'
+        )
+    between = ticks(1, whole, 4) if whole > 1 else []
+    counted = sorted({1, whole, *map(round, between)})
+    for place in counted:
+        # Ends are always said; what stands too near the last is left out.
+        if place in (1, whole) or min(x(place) - x(1), x(whole) - x(place)) > 34:
+            parts.append(
+                f'<text x="{x(place):.1f}" y="{height - bottom + 16}" text-anchor="middle">'
+                f"{place:,}</text>"
+            )
+    parts.append(
+        f'<text class="name" x="{(left + width - right) / 2:.1f}" y="{height - 6}" '
+        f'text-anchor="middle">{escape(across)}</text>'
+    )
+    corners = [(x(places[0]), y(values[0]))]
+    for place, value in zip(places[1:], values[1:], strict=True):
+        corners += [(x(place), corners[-1][1]), (x(place), y(value))]
+    corners.append((x(whole), corners[-1][1]))
+    path = " ".join(f"{a:.1f},{b:.1f}" for a, b in corners)
+    dots = "".join(
+        mark(x(p), y(v), 0, 3.0, f"{across}: {p:,}; {v:,.6g}")
+        for p, v in zip(places, values, strict=True)
+    )
+    parts.append(f'<g class="hue0"><polyline points="{path}"/>{dots}</g>')
+    return (
+        f'<svg class="curve" viewBox="0 0 {width} {height}" role="img" '
+        f'aria-label="{escape(title)}">{"".join(parts)}</svg>'
+    )
+
+
 def bounds(lines: Sequence[Line]) -> tuple[float, float]:
     """Tens around all values and bars, within 0 and 100."""
     ends = [
@@ -111,7 +181,13 @@ def ticks(low: float, high: float, most: int) -> list[float]:
     return [i * step for i in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def _line(line: Line, places: Sequence[str], x, y, size: float) -> str:  # type: ignore[no-untyped-def]
+def _line(
+    line: Line,
+    places: Sequence[str],
+    x: Callable[[int], float],
+    y: Callable[[float], float],
+    size: float,
+) -> str:
     hue = line.hue % HUES
     points = [(x(i), y(value)) for i, value in enumerate(line.values)]
     path = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)

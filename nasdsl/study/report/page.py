@@ -11,21 +11,12 @@ from typing import Any
 
 from nasdsl.objectives.profile import Profile
 from nasdsl.study.records import Trial
-from nasdsl.study.report import profiles
+from nasdsl.study.report import anytime, picks, profiles
+from nasdsl.study.report.aim import Aim
 from nasdsl.study.report.ball import ball
 
 LARGEST_INTEGER = 2**53
 """What JavaScript counts exactly; larger ranks and all seeds would be rounded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Aim:
-    """One objective of the file: name, direction, unit and definition."""
-
-    name: str
-    maximize: bool
-    unit: str = ""
-    definition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +62,9 @@ class Page:
 def page(content: Page) -> str:
     """The page as HTML. All text from outside is escaped; nothing is loaded from anywhere."""
     here = files("nasdsl.study.report")
-    style = here.joinpath("page.css").read_text(encoding="utf-8")
-    if content.profiles:
-        style += here.joinpath("curves.css").read_text(encoding="utf-8")
+    style = "".join(
+        here.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "curves.css")
+    )
     script = here.joinpath("page.js").read_text(encoding="utf-8")
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -87,7 +78,8 @@ style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-act
 {_warnings(content)}
 <section class="tiles">{_tiles(content.facts)}</section>
 <div class="grid"><div>{_plot()}{_ball(content)}{_detail()}</div>
-<div>{_best(content)}{_networks(content)}</div></div>
+<div>{_best(content)}{_picks(content)}{_networks(content)}</div></div>
+{anytime.section(content.trials, content.aims)}
 {_robustness(content)}
 {_table(content)}
 {_sources(content)}
@@ -160,6 +152,11 @@ def _best(content: Page) -> str:
         f'<section class="card"><h2>Best network: trial {best.number}</h2>'
         f'<p class="lead">{escape(by)}. {escape(note)}</p><div class="figures">{shown}</div></section>'
     )
+
+
+def _picks(content: Page) -> str:
+    front = [t for t in content.trials if t.number in content.front]
+    return picks.section(front, content.aims, content.best, content.units)
 
 
 def _figure(value: float) -> str:

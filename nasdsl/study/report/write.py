@@ -14,7 +14,8 @@ from nasdsl.study.folder import REPORT, start_of
 from nasdsl.study.plan import Plan
 from nasdsl.study.progress import clock
 from nasdsl.study.records import Subject, Trial
-from nasdsl.study.report.page import Aim, Page, page
+from nasdsl.study.report.aim import Aim
+from nasdsl.study.report.page import Page, page
 from nasdsl.study.robustness import profiles, read_profiles
 from nasdsl.study.subjects import Subjects
 
