@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from nasdsl.diagnostics import Note, suggestion
 from nasdsl.language import syntax as s
 from nasdsl.operations.table import OPERATIONS
+from nasdsl.space.functions import FUNCTIONS, computed
 from nasdsl.space.program import SPECIAL, Program
 from nasdsl.space.values import (
     MAX_MEMBERS,
@@ -23,7 +24,7 @@ from nasdsl.space.values import (
     kind_of,
     members,
     number,
-    same,
+    related,
     shown,
     truth,
     whole,
@@ -33,24 +34,6 @@ MAX_CALLS = 60
 """A function may be so deep in itself."""
 MAX_WORK = 500_000
 """So many items of comprehensions and calls of functions are worked out."""
-
-
-def _function(name: str) -> Callable[..., Any]:
-    table: dict[str, Callable[..., Any]] = {
-        "min": min,
-        "max": max,
-        "abs": abs,
-        "floor": math.floor,
-        "ceil": math.ceil,
-        "round": lambda x: math.floor(x + 0.5),
-        "sqrt": math.sqrt,
-        "log2": math.log2,
-    }
-    return table[name]
-
-
-NUMERIC = ("min", "max", "abs", "floor", "ceil", "round", "sqrt", "log2")
-FUNCTIONS = (*NUMERIC, "sum", "all", "any", "size")
 
 
 class Evaluator:
@@ -276,7 +259,7 @@ class Evaluator:
                     return False
                 continue
             right = self.value(operand, scope)
-            if not _related(operator, left, right, e):
+            if not related(operator, left, right, e.span):
                 return False
             left = right
         return True
@@ -400,33 +383,7 @@ class Evaluator:
                     spread = name == "size"
                 else:
                     values.append(value)
-        if name == "size":
-            return len(values)
-        if name == "all":
-            return all(truth(v, call.span) for v in values)
-        if name == "any":
-            return any(truth(v, call.span) for v in values)
-        numbers = [number(v, call.span) for v in values]
-        if name == "sum":
-            total: int | float = 0
-            for v in numbers:
-                total = arithmetic("+", total, v, call.span)
-            return total
-        if not numbers:
-            raise EvaluationError("NAS220", f"'{name}' of nothing is no number", call.span)
-        if name not in ("min", "max") and len(numbers) != 1:
-            raise EvaluationError(
-                "NAS103", f"'{name}' takes 1 value, found {len(numbers)}", call.span
-            )
-        try:
-            return (
-                _function(name)(*numbers)
-                if len(numbers) > 1
-                else (numbers[0] if name in ("min", "max") else _function(name)(numbers[0]))
-            )
-        except ValueError:
-            message = f"'{name}' of {shown(numbers[0])} is no real number"
-            raise EvaluationError("NAS207", message, call.span) from None
+        return computed(name, values, call.span)
 
     # ---- modules as values
 
@@ -501,18 +458,6 @@ def is_modular(value: Any) -> bool:
     if isinstance(value, Family):
         return False
     return isinstance(value, Closure | Label)
-
-
-def _related(operator: str, left: Any, right: Any, e: s.Compare) -> bool:
-    if operator == "==":
-        return same(left, right)
-    if operator == "!=":
-        return not same(left, right)
-    if operator in ("in", "not in"):
-        found = any(same(left, m) for m in members(right, e.span, "what follows 'in'"))
-        return found == (operator == "in")
-    a, b = number(left, e.span, "the left side"), number(right, e.span, "the right side")
-    return {"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b}[operator]
 
 
 def _times(n: int, noun: str) -> str:

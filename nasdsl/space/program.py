@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from nasdsl.diagnostics import Source
@@ -52,7 +51,7 @@ class Program:
         """Every name that an expression reads, also through templates and ``let``s."""
         found = self._deep.get(id(expr))
         if found is None:
-            found = self._closure(_refs([expr]))
+            found = self._closure(read_names(expr))
             self._deep[id(expr)] = found
         return found
 
@@ -72,7 +71,7 @@ class Program:
         found = self._reads.get(name)
         if found is None:
             declared: s.Syntax | None = self.templates.get(name) or self.lets.get(name)
-            found = _refs([declared]) if declared is not None else frozenset()
+            found = read_names(declared) if declared is not None else frozenset()
             self._reads[name] = found
         return found
 
@@ -85,10 +84,6 @@ class Program:
         return [let for let in self.lets.values() if let.binding.decides]
 
 
-def _refs(parts: Iterable[s.Syntax]) -> frozenset[str]:
-    found: set[str] = set()
-    for part in parts:
-        for node in part.walk():
-            if isinstance(node, s.Ref):
-                found.add(node.name)
-    return frozenset(found)
+def read_names(part: s.Syntax) -> frozenset[str]:
+    """Every name in a part of a text, bound or free."""
+    return frozenset(node.name for node in part.walk() if isinstance(node, s.Ref))

@@ -1,8 +1,7 @@
-"""From statements to a program: names, duplicates, arity, and what is missing."""
+"""The names of a program: each is declared once and known, and its uses give what it takes."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
 from nasdsl.diagnostics import Diagnostic, Note, Span, suggestion
@@ -11,16 +10,16 @@ from nasdsl.language.parser import Tree
 from nasdsl.operations import lookup
 from nasdsl.operations.operation import REQUIRED, Operation
 from nasdsl.operations.table import OPERATIONS
-from nasdsl.space.evaluate import FUNCTIONS
-from nasdsl.space.program import COMBINING, SPECIAL, Program, Template
+from nasdsl.space.collect import collect
+from nasdsl.space.functions import FUNCTIONS
+from nasdsl.space.program import COMBINING, SPECIAL, Program, Template, read_names
+from nasdsl.space.unused import unused
 
 QUANTITIES = (
     "params", "macs", "declared_params", "declared_macs", "count", "edges", "nodes", "depth",
     "activation_memory",
 )  # fmt: skip
 """Names that a constraint may use beyond those of the text."""
-
-_DECLARED = re.compile(r"^[ \t]*(?:let|block|choice|cell|op)\s+([A-Za-z_]\w*)", re.MULTILINE)
 
 
 def resolve(
@@ -38,17 +37,14 @@ class _Resolver:
     def __init__(self, tree: Tree, operations: Mapping[str, Operation]):
         self.tree = tree
         self.operations = operations
-        self.program = Program(tree.source)
-        self.problems: list[Diagnostic] = []
-        self.used: set[str] = set()
+        self.program, self.problems = collect(tree, operations)
         self.mixed = {
             (d.span.start, d.span.end) for d in tree.problems if d.code == "NAS010" and d.span
         }
         """Sums without the parentheses that would say what they mean."""
 
     def run(self) -> tuple[Program, list[Diagnostic]]:
-        """Collect, then check every body."""
-        self._collect()
+        """Check every body, then tell what nothing uses."""
         p = self.program
         for let in p.lets.values():
             self._binding(let.binding, set(), let.parameters)
@@ -58,115 +54,14 @@ class _Resolver:
             self._body(p.network.body, p.network.where, set())
             self._whole_space(p.network)
         for require in p.requires:
-            self._expr(require.condition, self._decision_names(), tensors=frozenset())
+            self._expr(require.condition, self._decisionread_names(), tensors=frozenset())
         for port in (*p.input_ports, *p.output_ports):
             for dimension in port.dimensions:
                 self._expr(dimension.size, set(), frozenset())
-        if p.neighborhood is not None:
-            for edit in p.neighborhood.edits:
-                self._edit_uses(edit)
-        self._unused()
-        return p, self.problems
-
-    # ---- collecting
+        return p, [*self.problems, *unused(p)]
 
     def _problem(self, code: str, message: str, span: Span, *notes: Note) -> None:
         self.problems.append(Diagnostic(code, message, span, notes=notes))
-
-    def _collect(self) -> None:
-        p = self.program
-        once: dict[str, s.Syntax] = {}
-        pieces = {id(d.span): d for d in self.tree.problems}
-        del pieces
-        read = [(st.span.start, st.span.end) for st in self.tree.statements]
-        lost = {
-            m.group(1)
-            for m in _DECLARED.finditer(self.tree.source.text)
-            if not any(a <= m.start(1) < b for a, b in read)
-        }
-        p.lost = frozenset(lost)
-        for st in self.tree.statements:
-            if isinstance(st, s.SpaceName):
-                if self._once(once, "space", st):
-                    p.name, p.doc = st.name.text, st.doc
-            elif isinstance(st, s.Port):
-                ports = p.input_ports if st.direction == "input" else p.output_ports
-                ports.append(st)
-            elif isinstance(st, s.Let):
-                self._declare(p.lets, st.name, st)
-            elif isinstance(st, s.Block | s.Choice | s.Cell | s.OperationDeclaration):
-                self._declare(p.templates, st.name, st)
-            elif isinstance(st, s.NetworkBody):
-                if self._once(once, "network", st):
-                    p.network = st
-            elif isinstance(st, s.Require):
-                p.requires.append(st)
-            elif isinstance(st, s.KeyTemplate):
-                if self._once(once, "key", st):
-                    p.key = st
-            elif isinstance(st, s.Neighborhood):
-                if self._once(once, "neighborhood", st):
-                    p.neighborhood = st
-            elif isinstance(st, s.Settings):
-                if self._once(once, st.block, st):
-                    p.settings[st.block] = st
-            elif isinstance(st, s.Objective) and self._once(once, st.block, st):
-                p.goals[st.block] = st
-        text = self.tree.source.text
-        start = Span(self.tree.source, 0, 0)
-        for word, present in (
-            ("input", p.input_ports),
-            ("output", p.output_ports),
-            ("network", p.network),
-        ):
-            begun = re.search(rf"^[ \t]*{word}\b", text, re.MULTILINE) or any(
-                d.code == "NAS007" and d.message.endswith(f"did you mean '{word}'?")
-                for d in self.tree.problems
-            )
-            if not present and not begun:
-                example = {"input": "input image[3, 32, 32]", "output": "output logits[10]"}.get(
-                    word, "network = conv(8, 3) >> global_avgpool >> linear(10)"
-                )
-                self._problem(
-                    "NAS105", f"the text has no '{word}'; write for example: {example}", start
-                )
-        if len(p.output_ports) > 1:
-            self._problem(
-                "NAS110",
-                "a space has one output",
-                p.output_ports[1].span,
-                Note("the first stands here", p.output_ports[0].span),
-            )
-
-    def _once(self, seen: dict[str, s.Syntax], word: str, st: s.Syntax) -> bool:
-        if word in seen:
-            self._problem(
-                "NAS110",
-                f"'{word}' stands here a second time",
-                st.span,
-                Note("the first stands here", seen[word].span),
-            )
-            return False
-        seen[word] = st
-        return True
-
-    def _declare(
-        self, table: dict[str, s.Let] | dict[str, Template], name: s.Ident, st: s.Statement
-    ) -> None:
-        p = self.program
-        if isinstance(st, s.OperationDeclaration) and name.text in self.operations:
-            self._problem("NAS102", f"there is already an operation '{name}'", name.span)
-            return
-        other = p.lets.get(name.text) or p.templates.get(name.text)
-        if other is not None:
-            self._problem(
-                "NAS102",
-                f"'{name}' is declared twice",
-                name.span,
-                Note("the first declaration stands here", other.name.span),
-            )
-        else:
-            table[name.text] = st  # type: ignore[assignment]
 
     # ---- bodies
 
@@ -232,7 +127,6 @@ class _Resolver:
                 }
         else:
             self._body(template.graph, template.where, names)
-        self._parameters_used(template, names)
 
     def _through_choice(self, block: s.Block) -> bool:
         """Whether a block comes back to itself only through a bounded choice."""
@@ -275,27 +169,6 @@ class _Resolver:
                     f"'{binding.name}' is declared twice for the whole space",
                     binding.name.span,
                     Note("the first declaration stands here", let.name.span),
-                )
-
-    def _parameters_used(self, template: Template, names: set[str]) -> None:
-        if isinstance(template, s.OperationDeclaration):
-            return
-        read: set[str] = set()
-        for part in template.children():
-            if isinstance(part, s.Parameter):
-                if part.default is not None:
-                    read |= _names(part.default)
-            else:
-                read |= _names(part)
-        for parameter in template.parameters:
-            if parameter.name.text not in read:
-                self.problems.append(
-                    Diagnostic(
-                        "NAS503",
-                        f"the parameter '{parameter.name}' of '{template.name}' is never used",
-                        parameter.name.span,
-                        "warning",
-                    )
                 )
 
     def _wheres(self, bindings: Iterable[s.Binding], names: set[str]) -> set[str]:
@@ -350,18 +223,8 @@ class _Resolver:
             self._expr(node.body, local, tensors)
         for output in body.outputs:
             self._expr(output, inner, tensors)
-        read = set().union(
-            *(_names(part) for part in (*(n.body for n in body.nodes), *body.outputs))
-        )
-        for node in body.nodes:
-            if node.name.text not in read and body.outputs:
-                self.problems.append(
-                    Diagnostic(
-                        "NAS504", f"the node '{node.name}' is never used", node.name.span, "warning"
-                    )
-                )
 
-    def _decision_names(self) -> set[str]:
+    def _decisionread_names(self) -> set[str]:
         """What a constraint may name: values chosen anywhere, alternatives, cells."""
         names = set(QUANTITIES)
         for st in self.tree.statements:
@@ -421,7 +284,6 @@ class _Resolver:
 
     def _ref(self, ref: s.Ref, names: set[str], tensors: frozenset[str]) -> None:
         name = ref.name
-        self.used.add(name)
         p = self.program
         if (
             name in names
@@ -452,7 +314,7 @@ class _Resolver:
         if template is not None:
             required = [q.name.text for q in template.parameters if q.default is None]
             known = [q.name.text for q in template.parameters]
-            if tensors and any(_names(a.value) & tensors for a in call.arguments):
+            if tensors and any(read_names(a.value) & tensors for a in call.arguments):
                 if required:
                     needed = ", ".join(required)
                     self._problem(
@@ -468,7 +330,7 @@ class _Resolver:
             required = [q.name.text for q in let.parameters if q.default is None]
             known = [q.name.text for q in let.parameters]
         elif name in self.operations and name not in COMBINING and let is None:
-            if tensors and any(_names(a) & tensors for a in call.arguments):
+            if tensors and any(read_names(a) & tensors for a in call.arguments):
                 return
             parameters = self.operations[name].parameters
             required = [q.name for q in parameters if q.default is REQUIRED]
@@ -517,46 +379,3 @@ class _Resolver:
     def _declared(self, name: str) -> tuple[Note, ...]:
         found = self.program.templates.get(name) or self.program.lets.get(name)
         return (Note(f"'{name}' is declared here", found.name.span),) if found else ()
-
-    # ---- what is never used
-
-    def _edit_uses(self, edit: s.Edit) -> None:
-        for part in edit.walk():
-            if isinstance(part, s.Ident):
-                self.used.add(part.text)
-
-    def _unused(self) -> None:
-        p = self.program
-        reached: set[str] = set()
-        if p.network is None:
-            return
-        todo = list(_names(p.network))
-        for require in p.requires:
-            todo += _names(require.condition)
-        for port in (*p.input_ports, *p.output_ports):
-            for dimension in port.dimensions:
-                todo += _names(dimension.size)
-        while todo:
-            name = todo.pop()
-            if name not in reached:
-                reached.add(name)
-                todo += p.reads(name)
-        for name, template in p.templates.items():
-            if name not in reached:
-                self.problems.append(
-                    Diagnostic(
-                        "NAS501",
-                        f"'{name}' is never used in the network",
-                        template.name.span,
-                        "warning",
-                    )
-                )
-        for name, let in p.lets.items():
-            if name not in reached:
-                self.problems.append(
-                    Diagnostic("NAS502", f"'{name}' is never used", let.name.span, "warning")
-                )
-
-
-def _names(part: s.Syntax) -> set[str]:
-    return {r.name for r in part.walk() if isinstance(r, s.Ref)}

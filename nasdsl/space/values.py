@@ -290,3 +290,16 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(b, Label) and isinstance(a, str):
         return b.alternative == a
     return bool(a == b)
+
+
+def related(operator: str, left: Any, right: Any, span: Span) -> bool:
+    """Whether a comparison holds; raises :class:`EvaluationError`."""
+    if operator == "==":
+        return same(left, right)
+    if operator == "!=":
+        return not same(left, right)
+    if operator in ("in", "not in"):
+        found = any(same(left, m) for m in members(right, span, "what follows 'in'"))
+        return found == (operator == "in")
+    a, b = number(left, span, "the left side"), number(right, span, "the right side")
+    return {"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b}[operator]

@@ -13,7 +13,7 @@ from nasdsl.editor.describe import hover
 from nasdsl.editor.document import Document
 from nasdsl.language.grammar import build_parser
 from nasdsl.language.parser import STATEMENTS
-from nasdsl.space.evaluate import FUNCTIONS
+from nasdsl.space.functions import FUNCTIONS
 from nasdsl.space.resolve import QUANTITIES
 from tests.editor.marked import SHIPPED, TINY, marked, reported
 

@@ -12,7 +12,7 @@ from nasdsl.editor.document import Document
 from nasdsl.editor.rename import RenameError, definitions, places, rename
 from nasdsl.language import syntax as s
 from nasdsl.operations.table import OPERATIONS
-from nasdsl.space.evaluate import FUNCTIONS
+from nasdsl.space.functions import FUNCTIONS
 from nasdsl.space.program import SPECIAL
 from nasdsl.space.resolve import QUANTITIES
 from tests.editor.marked import SHIPPED, TINY, marked
