@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tests.space.reference import COPY, Built, Outside, Reference
+from tests.space.reference.built import Built, Outside
+from tests.space.reference.interpreter import Reference
+from tests.space.reference.scope import COPY
 
 Decisions = Mapping[str, Any]
 

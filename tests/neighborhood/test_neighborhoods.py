@@ -20,7 +20,8 @@ from nasdsl.diagnostics import Source
 from nasdsl.space import Space, late
 from tests.neighborhood.completion import Completion, changes
 from tests.space.programs import programs
-from tests.space.reference import Built, Reference, TooMany
+from tests.space.reference.built import Built, TooMany
+from tests.space.reference.interpreter import Reference
 
 ASKED = os.environ.get("NASDSL_PROGRAMS")
 PROGRAMS = settings(

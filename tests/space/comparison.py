@@ -10,7 +10,8 @@ from nasdsl.diagnostics import Diagnostic, Source
 from nasdsl.space import Architecture, Space
 from nasdsl.space.bounds import cost_bounds
 from nasdsl.space.values import shown
-from tests.space.reference import Built, Reference, TooMany
+from tests.space.reference.built import Built, TooMany
+from tests.space.reference.interpreter import Reference
 
 STATIC = "NAS1"
 """Mistakes in names are told whether an architecture meets them or not."""

@@ -11,7 +11,8 @@ import pytest
 
 import nasdsl
 from nasdsl.space import Space
-from tests.space.reference import Built, Reference
+from tests.space.reference.built import Built
+from tests.space.reference.interpreter import Reference
 
 FILE = Path(__file__).parents[2] / "examples" / "quickstart.nas"
 OPS = ("skip", "conv3x3", "conv5x5", "pool")
