@@ -1,15 +1,9 @@
-"""The study: what is planned, what is reused, and that a killed one goes on where it was."""
+"""The study: what is planned, in which order, and what is reused."""
 
 from __future__ import annotations
 
-import math
 import os
-import random
-import signal
 import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,53 +12,24 @@ import pytest
 
 import nasdsl
 from nasdsl.graph.network import Network
-from nasdsl.objectives.measurement import Measurement, Value
+from nasdsl.objectives.measurement import Measurement
 from nasdsl.search.wrappers import Distinct, Limited
 from nasdsl.seeding import derive
 from nasdsl.study import store
-from nasdsl.study.executors import Processes, Result, Task
+from nasdsl.study.executors import Processes
 from nasdsl.study.loop import Progress
 from nasdsl.study.records import Trial
 from tests.search.test_searchers import Climber
 from tests.study.worked import (
     GOALS,
     TEXT,
-    Evaluate,
+    Shuffled,
     Slow,
     formula,
-    measured,
     plain,
     space,
     study,
-    table,
 )
-
-ROOT = Path(__file__).parents[2]
-
-
-class Shuffled:
-    """Works on several tasks at once and gives results in an order of its own."""
-
-    def __init__(self, evaluate: Evaluate, slots: int, seed: int):
-        self._evaluate = evaluate
-        self._draw = random.Random(seed)
-        self.slots = slots
-        self.tasks: list[Task] = []
-
-    def submit(self, task: Task) -> None:
-        assert len(self.tasks) < self.slots
-        self.tasks.append(task)
-
-    def wait(self) -> list[Result]:
-        self._draw.shuffle(self.tasks)
-        done = [self.tasks.pop() for _ in range(self._draw.randint(1, len(self.tasks)))]
-        return [
-            Result(t.number, self._evaluate(t.network, t.seed, t.facts), None, 0.0) for t in done
-        ]
-
-    def stop(self) -> None:
-        self.tasks.clear()
-
 
 # What is planned
 
@@ -288,217 +253,6 @@ network = conv(width, 3) >> global_avgpool >> linear(10)
 """
     goals = "objective { maximize accuracy }\nsearch random { samples 50 }\n"
     assert len(study(tmp_path, space(goals, text))) == 2
-
-
-# Failures
-
-
-class Failing:
-    """Fails for networks of some widths, each in its own way; else the formula."""
-
-    def __init__(self, **ways: Any):
-        self.ways = {int(k.removeprefix("w")): v for k, v in ways.items()}
-
-    def __call__(self, network: Network, seed: int, facts: Mapping[str, float]) -> Measurement:
-        width = next(n.settings["channels"] for n in network.nodes if n.op == "conv")
-        way = self.ways.get(width)
-        if way is None:
-            return formula(network, seed, facts)
-        if isinstance(way, BaseException):
-            raise way
-        assert isinstance(way, Measurement)
-        return way
-
-
-def test_a_failed_candidate_is_recorded_and_the_study_goes_on(tmp_path: Path) -> None:
-    params = {"params": Value(17.0)}
-    diverged = Measurement(params, "failed", "diverged at step 12: loss is nan")
-    rows = study(tmp_path, space(), Failing(w8=diverged))
-    failed = [row for row in rows if row.decisions and row.decisions["width"] == 8]
-    assert failed
-    for row in failed:
-        assert (row.state, row.reason) == ("failed", "diverged at step 12: loss is nan")
-        assert row.objectives == {"params": 17}
-    assert any(row.state == "complete" for row in rows if row.role == "center")
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_a_value_that_is_not_finite_is_a_failure(tmp_path: Path, value: float) -> None:
-    bad = measured(accuracy=value, params=3)
-    rows = study(tmp_path, space(), Failing(w8=bad))
-    failed = [row for row in rows if row.decisions and row.decisions["width"] == 8]
-    assert failed
-    for row in failed:
-        assert (row.state, row.reason) == ("failed", f"accuracy is {value}")
-        assert row.objectives == {"params": 3}
-
-
-def test_a_neighborhood_is_aggregated_without_its_failed_members(tmp_path: Path) -> None:
-    out = Measurement({}, "failed", "out of memory")
-    rows = study(tmp_path, space(GOALS.replace("samples 5", "samples 20")), Failing(w8=out))
-    partly = 0
-    for row in (row for row in rows if row.role == "center"):
-        neighbors = [rows[n["trial"]] for n in row.neighbors]
-        sound = [n.objectives["accuracy"] for n in neighbors if n.state == "complete"]
-        lost = len(neighbors) - len(sound)
-        if rows[row.number].objectives == {}:
-            assert (row.state, row.reason) == ("failed", "out of memory")
-        elif not sound:
-            assert row.state == "failed"
-            assert "flatness.neighborhood" in (row.reason or "")
-            assert "accuracy" in row.objectives
-        elif lost:
-            partly += 1
-            assert row.state == "complete"
-            assert f"{lost} of {len(neighbors)} neighbors failed" in (row.reason or "")
-            mean = statistics.mean([row.objectives["accuracy"], *sound])
-            assert row.objectives["flatness.neighborhood"] == pytest.approx(mean)
-    assert partly, "no center lost only a part of its neighbors: take another seed"
-
-
-def test_a_center_whose_neighbors_all_failed_has_failed(tmp_path: Path) -> None:
-    goals = """objective { maximize flatness.neighborhood(samples=9) }
-    search random { samples 15, seed 3 }
-    """
-    text = TEXT.split("neighborhood")[0] + "neighborhood { edit resize: step width }\n"
-    out = Measurement({}, "failed", "out of memory")
-    rows = study(tmp_path, space(goals, text), Failing(w4=out, w12=out))
-    alone = [r for r in rows if r.role == "center" and r.decisions and r.decisions["width"] == 8]
-    assert alone
-    for row in alone:
-        assert row.state == "failed"
-        assert "flatness.neighborhood" in (row.reason or "")
-        assert set(row.objectives) == {"accuracy"}
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("a bug")])
-def test_what_ends_a_study_leaves_it_ready_to_go_on(tmp_path: Path, error: BaseException) -> None:
-    expected = plain(study(tmp_path / "whole", space()))
-    with pytest.raises(type(error)):
-        study(tmp_path / "cut", space(), Failing(w8=error))
-    with store.view(tmp_path / "cut") as facts:
-        states = {row.state for row in facts.table()}
-    assert "running" not in states
-    assert "queued" in states
-    assert plain(study(tmp_path / "cut", space())) == expected
-
-
-def test_an_attempt_is_counted(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        study(tmp_path, space(), Failing(w4=KeyboardInterrupt(), w8=KeyboardInterrupt()))
-    rows = study(tmp_path, space())
-    assert {row.timing["attempt"] for row in rows} == {1, 2}
-    assert all(row.timing["seconds"] >= 0 for row in rows)
-
-
-# Killed at every point
-
-
-class Killed(BaseException):
-    """The process died here."""
-
-
-@pytest.mark.parametrize("before", [True, False])
-def test_killed_around_any_transaction(tmp_path: Path, before: bool) -> None:
-    """Dies at the k-th transaction, for every k, without any cleaning up, and goes on."""
-    goals = GOALS.replace("samples 5", "samples 2")
-    expected = plain(study(tmp_path / "whole", space(goals)))
-    real = store.Store._transaction
-    count = 0
-
-    def run_until(folder: Path, k: int) -> bool:
-        nonlocal count
-        count = 0
-
-        def guarded(self: store.Store, kind: str = "IMMEDIATE") -> Any:
-            nonlocal count
-            if kind == "DEFERRED":
-                return real(self, kind)
-            count += 1
-            # Once dead it stays dead: no clean-up reaches the store either.
-            if count > k or (before and count == k):
-                raise Killed
-            context = real(self, kind)
-            if count == k:
-                return _dies_after(context)
-            return context
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(store.Store, "_transaction", guarded)
-            try:
-                study(folder, space(goals))
-            except Killed:
-                return True
-            return False
-
-    k, killed = 1, True
-    while killed:
-        folder = tmp_path / f"at{k}"
-        folder.mkdir()
-        store.create(folder, {"name": "tiny"})
-        killed = run_until(folder, k)
-        if killed:
-            again = study(folder, space(goals))
-            assert plain(again) == expected
-        k += 1
-    assert k > 2 * len(expected), "each trial takes two transactions"
-
-
-class _dies_after:
-    """A transaction that is committed, and nothing after it happens."""
-
-    def __init__(self, context: Any):
-        self._context = context
-
-    def __enter__(self) -> Any:
-        return self._context.__enter__()
-
-    def __exit__(self, *error: Any) -> None:
-        self._context.__exit__(*error)
-        if error[0] is None:
-            raise Killed
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-@pytest.mark.parametrize("workers", [1, 2])
-def test_killed_at_random_moments(tmp_path: Path, workers: int) -> None:
-    """Start, kill after a while, resume, until it ends: the table is that of an uncut run."""
-    many = GOALS.splitlines()[0] + "\nsearch na_random { samples 12, seed 7 }\n"
-    expected = plain(study(tmp_path / "whole", space(many)))
-    folder = tmp_path / "cut"
-    draw = random.Random(workers)
-    command = [sys.executable, "-m", "tests.study.worked", str(folder), str(workers), "0.06"]
-    kills = 0
-    for _ in range(200):
-        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
-        if kills < 10:
-            _wait_for_progress(process, folder, draw.uniform(0.0, 0.35))
-        else:
-            process.wait()
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            kills += 1
-        _, errors = process.communicate()
-        assert process.returncode in (0, -signal.SIGKILL), errors.decode()
-        if process.returncode == 0:
-            break
-    assert kills == 10, "it ended before it was killed ten times: it must take longer"
-    assert table(folder) == expected
-
-
-def _wait_for_progress(process: subprocess.Popen[bytes], folder: Path, seconds: float) -> None:
-    """Waits until the process has the store, and a while more."""
-    journal = folder / "study.lock"
-    began = time.monotonic()
-    while process.poll() is None and time.monotonic() - began < 30:
-        try:
-            held = str(process.pid) in journal.read_text()
-        except OSError:
-            held = False
-        if held:
-            time.sleep(seconds)
-            return
-        time.sleep(0.005)
 
 
 # Progress

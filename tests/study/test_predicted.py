@@ -20,8 +20,7 @@ from nasdsl.objectives.measurement import Measurement
 from nasdsl.study.plan import Ball
 from nasdsl.study.predicted import PENALTIES, Archive, fit
 from nasdsl.study.records import Measured, Subject
-from tests.study.test_loop import Shuffled
-from tests.study.worked import measured, plain, plan_of, space, study, table
+from tests.study.worked import Shuffled, measured, plain, plan_of, space, study, table
 
 GOALS = """objective { maximize flatness.neighborhood(estimate=surrogate, trained=2) }
 search random { samples 12, seed 3 }

@@ -12,8 +12,7 @@ from rich.console import Console
 from nasdsl.study.loop import Progress
 from nasdsl.study.progress import Display, Live, Plain, clock, display, number
 from nasdsl.study.records import Trial
-from tests.study.test_loop import Failing
-from tests.study.worked import measured, plan_of, space, study
+from tests.study.worked import Failing, measured, plan_of, space, study
 
 
 def rows_of(tmp_path: Path) -> list[Trial]:

@@ -7,6 +7,7 @@ the tests that kill processes.
 
 from __future__ import annotations
 
+import random
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ from nasdsl.search import read_search
 from nasdsl.seeding import generator
 from nasdsl.space import Space
 from nasdsl.study import store
-from nasdsl.study.executors import Executor, InProcess, Processes
+from nasdsl.study.executors import Executor, InProcess, Processes, Result, Task
 from nasdsl.study.loop import Study
 from nasdsl.study.plan import Plan, read_plan
 from nasdsl.study.records import Trial
@@ -73,6 +74,47 @@ class Slow:
     def __call__(self, network: Network, seed: int, facts: Mapping[str, float]) -> Measurement:
         time.sleep(self.seconds * generator("time", seed).random())
         return formula(network, seed, facts)
+
+
+class Failing:
+    """Fails for networks of some widths, each in its own way; else the formula."""
+
+    def __init__(self, **ways: Any):
+        self.ways = {int(k.removeprefix("w")): v for k, v in ways.items()}
+
+    def __call__(self, network: Network, seed: int, facts: Mapping[str, float]) -> Measurement:
+        width = next(n.settings["channels"] for n in network.nodes if n.op == "conv")
+        way = self.ways.get(width)
+        if way is None:
+            return formula(network, seed, facts)
+        if isinstance(way, BaseException):
+            raise way
+        assert isinstance(way, Measurement)
+        return way
+
+
+class Shuffled:
+    """Works on several tasks at once and gives results in an order of its own."""
+
+    def __init__(self, evaluate: Evaluate, slots: int, seed: int):
+        self._evaluate = evaluate
+        self._draw = random.Random(seed)
+        self.slots = slots
+        self.tasks: list[Task] = []
+
+    def submit(self, task: Task) -> None:
+        assert len(self.tasks) < self.slots
+        self.tasks.append(task)
+
+    def wait(self) -> list[Result]:
+        self._draw.shuffle(self.tasks)
+        done = [self.tasks.pop() for _ in range(self._draw.randint(1, len(self.tasks)))]
+        return [
+            Result(t.number, self._evaluate(t.network, t.seed, t.facts), None, 0.0) for t in done
+        ]
+
+    def stop(self) -> None:
+        self.tasks.clear()
 
 
 def plan_of(made: Space, limit: int | None = None) -> Plan:
