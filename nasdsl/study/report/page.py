@@ -77,8 +77,8 @@ style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-act
 <header><h1>{escape(content.title)}</h1><p>{escape(content.doc)}</p></header>
 {_warnings(content)}
 <section class="tiles">{_tiles(content.facts)}</section>
-<div class="grid"><div>{_plot()}{_ball(content)}{_detail()}</div>
-<div>{_best(content)}{_picks(content)}{_networks(content)}</div></div>
+<div class="grid"><div>{_plot()}{_picks(content)}{_ball(content)}{_detail()}</div>
+<div>{_best(content)}{_networks(content)}</div></div>
 {anytime.section(content.trials, content.aims)}
 {_robustness(content)}
 {_table(content)}
