@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
 import torch
 from torch import fx, nn
 
-from nasdsl.compiler.construct import construct
+from nasdsl.compiler.construct import construct, copied, draws
 from nasdsl.compiler.module import CompiledNetwork
 from nasdsl.compiler.names import identifier
 from nasdsl.compiler.plan import NamedTracer, plan
@@ -56,13 +56,14 @@ def assemble(
 
 def _attach(root: nn.Module, modules: Mapping[str, nn.Module]) -> None:
     groups: dict[str, nn.Module] = {"": root}
+    group = copied if torch.get_default_device().type == "cpu" else construct
     for path, module in modules.items():
         above = ""
         *parents, last = path.split(".")
         for name in parents:
             inside = f"{above}.{name}"
             if inside not in groups:
-                groups[inside] = groups[above]._modules[name] = construct(GROUP)
+                groups[inside] = groups[above]._modules[name] = group(GROUP)
             above = inside
         # Paths are free by construction, which is all that add_module would check.
         groups[above]._modules[last] = module
@@ -83,20 +84,26 @@ def drawn(recipes: Mapping[str, tuple[Buildable, str]], seed: int) -> dict[str, 
     on the seed alone. The global generator is left as it was.
     """
     device = torch.get_default_device()
-    if device.type in ("cpu", "meta"):
-        return _drawn(recipes, seed)
+    if device.type == "cpu":
+        return _drawn(recipes, seed, copied)
+    if device.type == "meta":
+        return _drawn(recipes, seed, Module.build)
     with torch.device("cpu"):
-        return {path: module.to(device) for path, module in _drawn(recipes, seed).items()}
+        return {path: module.to(device) for path, module in _drawn(recipes, seed, copied).items()}
 
 
-def _drawn(recipes: Mapping[str, tuple[Buildable, str]], seed: int) -> dict[str, nn.Module]:
+def _drawn(
+    recipes: Mapping[str, tuple[Buildable, str]], seed: int, make: Callable[[Module], nn.Module]
+) -> dict[str, nn.Module]:
     generator = torch.default_generator
     state = generator.get_state()
     built: dict[str, nn.Module] = {}
     try:
         for path, (recipe, id) in recipes.items():
-            generator.manual_seed(derive(seed, "init", id))
-            built[path] = construct(recipe) if type(recipe) is Module else recipe.build()
+            plain = recipe if type(recipe) is Module else None
+            if plain is None or draws(plain):
+                generator.manual_seed(derive(seed, "init", id))
+            built[path] = recipe.build() if plain is None else make(plain)
     finally:
         generator.set_state(state)
     return built

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -23,28 +24,63 @@ CONTAINERS = (dict, list, set)
 
 def construct(recipe: Module) -> nn.Module:
     """What ``recipe.build()`` gives, bit for bit and from the same draws."""
-    draw = DRAWS.get(recipe.cls)
-    if draw is None or torch.get_default_device().type != "cpu":
+    return copied(recipe) if torch.get_default_device().type == "cpu" else recipe.build()
+
+
+def copied(recipe: Module) -> nn.Module:
+    """:func:`construct` where torch's default device is known to be the CPU.
+
+    Asking for that device takes torch longer than copying a module without weights.
+    """
+    cls = recipe.cls
+    draw = DRAWS.get(cls)
+    if draw is None:
         return recipe.build()
     arguments = (*recipe.args, *recipe.kwargs.items())
     try:
-        prototype = _prototype(recipe.cls, len(recipe.args), arguments, torch.get_default_dtype())  # type: ignore[arg-type]
+        prototype = _prototype(cls, len(recipe.args), arguments, torch.get_default_dtype())  # type: ignore[arg-type]
     except TypeError:  # an argument that is not hashable
         return recipe.build()
-    module = recipe.cls.__new__(recipe.cls)
-    module.__dict__.update(
-        {k: v.copy() if isinstance(v, CONTAINERS) else v for k, v in prototype.items()}
-    )
-    draw(module, module.__dict__)
+    module = cls.__new__(cls)
+    state = module.__dict__
+    state.update(prototype.attributes)
+    for name, make in prototype.empty:
+        state[name] = make()
+    for name, container in prototype.filled:
+        state[name] = container.copy()
+    draw(module, state)
     return module
+
+
+def draws(recipe: Module) -> bool:
+    """Whether constructing it may take numbers from torch's global generator."""
+    return DRAWS.get(recipe.cls, _uniform) is _uniform
+
+
+@dataclass(frozen=True, slots=True)
+class _Prototype:
+    """The attributes of a module, and which of them are containers that each module has to itself.
+
+    Most are dictionaries of hooks, empty: making one is much faster than copying it.
+    """
+
+    attributes: Mapping[str, Any]
+    empty: tuple[tuple[str, type], ...]
+    filled: tuple[tuple[str, Any], ...]
 
 
 @lru_cache(maxsize=4096)
 def _prototype(
     cls: type[nn.Module], positional: int, arguments: tuple[Any, ...], dtype: torch.dtype
-) -> Mapping[str, Any]:
+) -> _Prototype:
     with torch.device("meta"):
-        return vars(cls(*arguments[:positional], **dict(arguments[positional:])))
+        attributes = vars(cls(*arguments[:positional], **dict(arguments[positional:])))
+    containers = [(k, v) for k, v in attributes.items() if isinstance(v, CONTAINERS)]
+    return _Prototype(
+        attributes,
+        tuple((k, type(v)) for k, v in containers if not v),
+        tuple((k, v) for k, v in containers if v),
+    )
 
 
 def _uniform(module: nn.Module, state: dict[str, Any]) -> None:

@@ -88,6 +88,7 @@ def module_paths(ids: Iterable[str]) -> dict[str, str]:
     return paths
 
 
-def _parents(path: str) -> list[str]:
+@lru_cache(maxsize=65536)
+def _parents(path: str) -> tuple[str, ...]:
     parts = path.split(".")
-    return [".".join(parts[:i]) for i in range(1, len(parts))]
+    return tuple(".".join(parts[:i]) for i in range(1, len(parts)))

@@ -10,6 +10,7 @@ from torch import fx, nn
 
 from nasdsl.compiler import names
 from nasdsl.compiler.code import CODE
+from nasdsl.compiler.python_code import NetworkGraph
 from nasdsl.compiler.recipe import Call, Foreign, Function, Module, Recipe
 from nasdsl.diagnostics import problem
 from nasdsl.graph.network import INPUT, Network, Node
@@ -100,7 +101,7 @@ def plan(network: Network, homes: Callable[[str, Recipe], Home] | None = None) -
     modules are there before any of its paths. Raises a diagnostic where the code of an
     operation is not known.
     """
-    graph = fx.Graph(tracer_cls=NamedTracer)
+    graph = NetworkGraph(tracer_cls=NamedTracer)
     recipes = recipes_of(network)
     called = {id: r for id, r in recipes.items() if not isinstance(r, Function)}
     if homes is None:
@@ -127,9 +128,7 @@ def plan(network: Network, homes: Callable[[str, Recipe], Home] | None = None) -
                 path = paths[node.id]
                 modules[path], owners[path] = recipe, node
                 settings = dict(found[node.id].settings)
-                results[node.id] = graph.create_node(
-                    "call_module", path, operands, settings, name=name
-                )
+                results[node.id] = added(graph, "call_module", path, operands, settings, name)
         places[node.id] = Place(results[node.id].name, paths.get(node.id))
     outputs = tuple(results[id] for id in network.outputs)
     graph.output(outputs if len(outputs) != 1 else outputs[0])
@@ -143,9 +142,29 @@ def caller(graph: fx.Graph, name: str) -> Call:
         target: Callable[..., Any] | str, *args: Any, part: bool = False, **kwargs: Any
     ) -> fx.Node:
         kind = "call_method" if isinstance(target, str) else "call_function"
-        return graph.create_node(kind, target, args, kwargs, name=f"{name}_part" if part else name)
+        return added(graph, kind, target, args, kwargs, f"{name}_part" if part else name)
 
     return call
+
+
+def added(
+    graph: fx.Graph,
+    kind: str,
+    target: Callable[..., Any] | str,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    name: str,
+) -> fx.Node:
+    """A new node of a graph.
+
+    Arguments are set after it was made: torch looks through those given at once for symbolic
+    sizes, which a network of ours has none of, and that takes as long as all the rest.
+    """
+    node = graph.create_node(kind, target, name=name)
+    node.args = args
+    if kwargs:
+        node.kwargs = kwargs
+    return node
 
 
 def recipe_of(node: Node, types: tuple[TensorType, ...]) -> Recipe:
