@@ -122,6 +122,18 @@ def test_sharpness_looks_from_the_worst_weights_nearby() -> None:
         torch.testing.assert_close(found.get_parameter(name), expected, rtol=1e-4, atol=1e-5)
 
 
+def test_channels_last_trains_to_the_same_weights() -> None:
+    trained = [
+        train_elastic(NETS, samples(), SHORT, TrainSettings(channels_last=last), 3)[0]
+        for last in (False, True)
+    ]
+    plain, laid = (dict(supernet.named_parameters()) for supernet in trained)
+    for name, weight in plain.items():
+        torch.testing.assert_close(laid[name], weight, rtol=1e-4, atol=1e-5)
+    square = [w for w in laid.values() if w.dim() == 4]
+    assert square and all(w.is_contiguous(memory_format=torch.channels_last) for w in square)
+
+
 def test_what_is_lent_predicts_as_the_path_does() -> None:
     """Every architecture, alone and as a path of the trained supernet: equal accuracy."""
     data = samples()

@@ -25,6 +25,7 @@ from nasdsl.space import Architecture, Space
 from nasdsl.training import task
 from nasdsl.training.data.dataset import Dataset
 from nasdsl.training.history import Diverged, EpochRecord
+from nasdsl.training.layout import arrange
 from nasdsl.training.loop import batches, own_noise
 from nasdsl.training.oneshot.settings import ElasticSettings
 from nasdsl.training.settings import TrainSettings
@@ -95,7 +96,7 @@ def train_elastic(
         space: whose architectures differ in sizes and in which parts they have.
         data: on the device.
         settings: of the training.
-        train: the file's own; its crop, flip and label smoothing are used here too.
+        train: the file's own; its crop, flip, label smoothing and layout are used here too.
         seed: of the search.
         device: where to train.
         taken: what ``keep`` was last given by a training that was cut short.
@@ -140,6 +141,7 @@ class _Training:
         self.seed = seed
         self.device = device
         self.supernet = elastic_supernet(space, derive(seed, "supernet")).to(device)
+        arrange(self.supernet, train)
         self.batch = min(settings.batch, len(data.train))
         self.per_epoch = len(data.train) // self.batch
         self.augmentation = replace(train, batch=self.batch)
