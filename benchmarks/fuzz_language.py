@@ -277,7 +277,7 @@ def run(seconds: float | None, runs: int | None, seed: int, limit: float) -> int
         try:
             with limited(limit):
                 hold(text)
-        except Exception:
+        except Exception:  # whatever is raised is what a fuzzer looks for
             failures += 1
             print(f"---- seed {seed + count}\n{text}\n----\n{traceback.format_exc()}", flush=True)
         count += 1

@@ -1,11 +1,11 @@
 """How many architectures, neighbors and networks a second a space gives.
 
     python -m benchmarks.spaces
-    python -m benchmarks.spaces --peer Optuna=/tmp/optuna/bin/python --peer NNI=/tmp/nni/bin/python
+    python -m benchmarks.spaces --peer Optuna=PYTHON --peer NNI=PYTHON
 
 The NAS-Bench-201 cell, one thread; every rate is the median of several rounds, in which the rows take
 turns. Other libraries do the same in processes of their own (``benchmarks/peers.py``): those that
-this Python has, and those that another one has, named by ``--peer``. For the others it is told how to
+this Python has, and those that another interpreter has (``--peer`` gives its path). For the others it is told how to
 install them.
 """
 

@@ -98,7 +98,7 @@ def _accepted(document: Document, place: Place) -> set[str]:
     try:
         for _ in state.iter_parse():
             pass
-        return set(state.accepts())  # type: ignore[no-untyped-call]
+        return set(state.accepts())  # type: ignore[no-untyped-call]  # Lark leaves it bare
     except lark.UnexpectedInput:
         return set()
 

@@ -31,7 +31,7 @@ CLAUSES = ("where", "in", "pick", "some", "of", "recursion", "when", "node", "if
 CHOOSING = ("maybe", "optional", "chain", "sum", "cin")
 
 
-class NasLexer(RegexLexer):  # type: ignore[misc]  # pygments has no types
+class NasLexer(RegexLexer):  # type: ignore[misc]  # Pygments has no types
     """Tokens of a ``.nas`` text."""
 
     name = "nasdsl"

@@ -17,6 +17,7 @@ is the text itself, and a note has ``message``, ``range`` and ``file``.
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import time
@@ -133,7 +134,8 @@ def main() -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
 
-    sys.stdin.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8")
     serve(sys.stdin, write)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import lark
 
@@ -68,7 +68,7 @@ def parse(source: Source) -> Tree:
         builder.start(source, start)
         kept = len(builder.problems)
         try:
-            statements.append(parser.parse(text[start:end]))  # type: ignore[arg-type]
+            statements.append(cast(Statement, parser.parse(text[start:end])))
             continue
         except DiagnosticError as error:
             problems += error.diagnostics

@@ -199,7 +199,7 @@ def _evaluate(
             for label, request in trained.items():
                 try:
                     _value(progress, candidate, label, request)
-                except Exception as error:
+                except Exception as error:  # one value's failure is not the others'
                     progress.failed([label], error)
     except Exception as error:  # a candidate's failure is its outcome, not the study's
         if progress.failures is not None:
@@ -238,7 +238,7 @@ def _values(
                 reasons.append(str(error))
             else:
                 progress.failed([label], error)
-        except Exception as error:
+        except Exception as error:  # one value's failure is not the others'
             progress.failed([label], error)
     if reasons:
         raise MetricError("; ".join(reasons))

@@ -54,7 +54,7 @@ def build(settings: Mapping[str, Any], types: tuple[TensorType, ...], output: Te
     module_name, _, name = target.partition(":")
     try:
         made = getattr(importlib.import_module(module_name), name)
-    except Exception as error:
+    except Exception as error:  # whatever the user's own code raises
         raise problem(
             "NAS806", f"the Python code '{target}' cannot be imported: {error}"
         ) from error

@@ -23,7 +23,7 @@ def load() -> tuple[str, ...]:
     for point in entry_points(group=GROUP):
         try:
             point.load()
-        except Exception as error:
+        except Exception as error:  # whatever another package's import raises
             raise problem(
                 "NAS803", f"the operations of '{point.name}' ({point.value}) do not load: {error}"
             ) from error

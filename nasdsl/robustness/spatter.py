@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nasdsl.robustness import counter
-from nasdsl.robustness.linear import BITS, blurred, place
+from nasdsl.robustness.linear import BITS, Border, blurred, place
 from nasdsl.robustness.weather import luma
 
 _WATER = (175.0, 238.0, 238.0)
@@ -59,10 +59,10 @@ def relief(liquid: Tensor) -> Tensor:
 
 
 def _bordered(x: Tensor, border: str, reach: int = 1) -> Tensor:
-    kind = "mirror" if border == "mirror" else "nearest"
+    kind: Border = "mirror" if border == "mirror" else "nearest"
     for axis in (-2, -1):
         at = torch.arange(-reach, x.shape[axis] + reach)
-        x = x.index_select(axis, place(at, x.shape[axis], kind).to(x.device))  # type: ignore[arg-type]
+        x = x.index_select(axis, place(at, x.shape[axis], kind).to(x.device))
     return x
 
 

@@ -79,6 +79,7 @@ class Budget:
         self.mask = (1 << self.slot) - 1
         self._fold = Fold(Extremes(), 1, lambda e: (sizes(e)[which],))
         self._memo: dict[Any, Table] = {}
+        self._aheads: dict[Any, Ahead] = {}
         self._alive: list[Any] = []
         self._spent = 0
         self.room = limit // self.unit if limit >= 0 else -1
@@ -147,12 +148,12 @@ class Budget:
     def after(self, step: Then, ahead: Ahead) -> Ahead:
         """What follows the first of two steps."""
         key = (id(step), "after", tuple(id(ahead[k]) for k in step.outcomes))
-        found: Any = self._memo.get(key)
+        found = self._aheads.get(key)
         if found is None:
             found = {k: self.table(step.rest[k], ahead) for k in step.first.outcomes}
-            self._memo[key] = found
+            self._aheads[key] = found
             self._alive.append(ahead)
-        return found  # type: ignore[no-any-return]
+        return found
 
     def unlifted(self, step: Lift, ahead: Ahead) -> Ahead:
         """What follows a lifted step, told by the outcomes inside."""
@@ -224,12 +225,12 @@ class Budget:
     def joint_after(self, step: Then, ahead: Ahead, times: tuple[int, ...]) -> Ahead:
         """What follows the first of two steps inside a cell."""
         key = (id(step), times, "after", tuple(id(ahead[k]) for k in step.outcomes))
-        found: Any = self._memo.get(key)
+        found = self._aheads.get(key)
         if found is None:
             found = {k: self.joint(step.rest[k], ahead, times) for k in step.first.outcomes}
-            self._memo[key] = found
+            self._aheads[key] = found
             self._alive.append(ahead)
-        return found  # type: ignore[no-any-return]
+        return found
 
     # ---- sampling
 

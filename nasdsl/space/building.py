@@ -142,12 +142,12 @@ class Builder(Recorder):
     def _cells(self, step: UseCell) -> tuple[str, ...]:
         """The cell of a use, and the cells used inside it."""
         key = ("cells", id(step.body))
-        found: Any = self._fragments.get(key)
+        found: tuple[str, ...] | None = self._fragments.get(key)
         if found is None:
             inner = {s.cell for s in steps(step.body) if isinstance(s, UseCell)}
             found = (step.cell, *sorted(inner - {step.cell}))
             self._fragments[key] = found
-        return found  # type: ignore[no-any-return]
+        return found
 
     def fragment(self, step: UseCell, inputs: int) -> Fragment | None:
         """What the design of a cell comes to at a use, remembered; none where names collide."""

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from nasdsl.diagnostics import DiagnosticError, problem
 
 if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
+
     from nasdsl.graph.network import Network
     from nasdsl.objectives.measurement import Fact, Measurement
 
@@ -141,9 +143,12 @@ class Processes:
         self._timeout = timeout
         self._workers: list[_Worker] = []
         served = device == "cpu" and "forkserver" in multiprocessing.get_all_start_methods()
-        self._context = multiprocessing.get_context("forkserver" if served else "spawn")
+        self._context: ForkServerContext | SpawnContext
         if served:
+            self._context = multiprocessing.get_context("forkserver")
             self._context.set_forkserver_preload(list(preload))
+        else:
+            self._context = multiprocessing.get_context("spawn")
 
     @property
     def slots(self) -> int:
@@ -185,9 +190,7 @@ class Processes:
 
     def _started(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(  # type: ignore[attr-defined]
-            target=_serve, args=(theirs, self._evaluate), daemon=True
-        )
+        process = self._context.Process(target=_serve, args=(theirs, self._evaluate), daemon=True)
         process.start()
         theirs.close()
         worker = _Worker(process, ours)
@@ -285,7 +288,7 @@ def _serve(pipe: Connection, evaluate: Evaluate) -> None:
             message = ("done", evaluate(task.network, task.seed, task.facts))
         except DiagnosticError as error:
             message = ("told", DiagnosticError(error.diagnostics))
-        except Exception:
+        except Exception:  # a bug of ours: its traceback is told where it ends the study
             message = ("raised", traceback.format_exc())
         pipe.send(message)
 

@@ -13,7 +13,7 @@ from nasdsl.diagnostics import problem
 try:
     import fcntl
 except ImportError:  # no such module on Windows
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # the name of a module is no variable
 
 NAME = "study.lock"
 

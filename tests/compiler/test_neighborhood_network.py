@@ -13,7 +13,7 @@ import nasdsl
 from nasdsl.compiler import compile_network
 from nasdsl.compiler.neighborhood import CompiledNeighborhood, compile_neighborhood
 from nasdsl.diagnostics import DiagnosticError
-from nasdsl.objectives.neighborhood_estimates import estimates, shrunk
+from nasdsl.objectives.neighborhood_estimates import Estimator, estimates, shrunk
 from nasdsl.space import Space
 from nasdsl.training.data.dataset import Dataset, Split, statistics
 from nasdsl.training.loop import train
@@ -145,7 +145,7 @@ def test_pickle_and_copy_keep_path_and_mode(space: Space) -> None:
 
 @pytest.mark.parametrize("method", ["shared", "inherit"])
 def test_estimates_are_deterministic_and_touch_nothing(
-    space: Space, data: Dataset, method: str
+    space: Space, data: Dataset, method: Estimator
 ) -> None:
     center = space.sample(4)
     networks = [n.network for n in space.neighbors(center)]
@@ -155,9 +155,8 @@ def test_estimates_are_deterministic_and_touch_nothing(
     train(module, data, rule, 0)
     weights = copy.deepcopy(module.state_dict())
     state = torch.get_rng_state()
-    assert method in ("shared", "inherit")
-    first = estimates(center.network, networks, module, data, rule, 1, method)  # type: ignore[arg-type]
-    again = estimates(center.network, networks, module, data, rule, 1, method)  # type: ignore[arg-type]
+    first = estimates(center.network, networks, module, data, rule, 1, method)
+    again = estimates(center.network, networks, module, data, rule, 1, method)
     assert first == again
     assert first[-1] is None and first[-2] == first[0]
     assert all(v is None or 0 <= v <= 100 for v in first)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -23,9 +24,9 @@ MIXED = "|nor_conv_1x1~0|+|skip_connect~0|avg_pool_3x3~1|+|nor_conv_3x3~0|none~1
 
 
 def executed(text: str) -> nn.Module:
-    namespace: dict[str, object] = {"__name__": "model"}
+    namespace: dict[str, Any] = {"__name__": "model"}
     exec(compile(text, "model.py", "exec", dont_inherit=True), namespace)
-    module = namespace["build"]()  # type: ignore[operator]
+    module = namespace["build"]()
     assert isinstance(module, nn.Module)
     return module
 

@@ -294,9 +294,9 @@ def test_alternatives_of_different_types_are_a_diagnostic() -> None:
 
 def test_unknown_kinds_are_diagnostics() -> None:
     with pytest.raises(DiagnosticError, match=r"no kind of supernet 'elastc'.*elastic"):
-        compile_supernet(space("cell"), "elastc")  # type: ignore[arg-type]
+        compile_supernet(space("cell"), "elastc")  # type: ignore[arg-type]  # a mistake
     with pytest.raises(DiagnosticError, match="no relaxation 'soft'"):
-        compile_supernet(space("cell"), relaxation="soft")  # type: ignore[arg-type]
+        compile_supernet(space("cell"), relaxation="soft")  # type: ignore[arg-type]  # a mistake
 
 
 # Elastic

@@ -58,7 +58,7 @@ def test_formatting_checking_and_round_trips_hold(part: int) -> None:
             if declares:
                 spaces += 1
                 sound += round_trip(text, seed)
-        except Exception as error:
+        except Exception as error:  # whatever is raised is told with its program
             raise AssertionError(f"seed {seed}:\n{text}") from error
     if spaces >= 50:  # The programs are not all refused, which would hold of nothing.
         assert sound > 0.7 * spaces

@@ -84,7 +84,8 @@ def assignment(diagnostic: Diagnostic) -> dict[str, str]:
     for note in diagnostic.notes:
         if note.message.startswith("it happens with "):
             parts = re.split(r", (?![^{]*\})", note.message.removeprefix("it happens with "))
-            return dict(part.split(" = ", 1) for part in parts)  # type: ignore[misc]
+            found = (part.partition(" = ") for part in parts)
+            return {name: value for name, _, value in found}
     return {}
 
 

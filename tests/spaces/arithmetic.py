@@ -6,7 +6,7 @@ Many cells are worked out at once, all edges of one operation together.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -50,9 +50,9 @@ class Weights:
         """All of them, in the order of the fields."""
         return self.wide, self.narrow, self.scale, self.shift, self.mean, self.variance
 
-    def at(self, index: object) -> Weights:
+    def at(self, index: Any) -> Weights:
         """Those at an index of the leading dimensions."""
-        return Weights(*(t[index] for t in self.tensors()))  # type: ignore[index]
+        return Weights(*(t[index] for t in self.tensors()))
 
 
 def matching(cells: list[published.Edges], seed: int) -> Weights:

@@ -19,7 +19,7 @@ from nasdsl.graph.network import Network
 from nasdsl.objectives.measurement import Measurement
 from nasdsl.study.plan import Ball
 from nasdsl.study.predicted import PENALTIES, Archive, fit
-from nasdsl.study.records import Measured, Subject
+from nasdsl.study.records import Measured, Subject, Trial
 from tests.study.worked import Shuffled, measured, plain, plan_of, space, study, table
 
 GOALS = """objective { maximize flatness.neighborhood(estimate=surrogate, trained=2) }
@@ -142,8 +142,9 @@ def test_a_run_judges_centers_by_balls_of_which_two_neighbors_were_trained(tmp_p
     assert len(centers) == 12
     assert all(len(row.neighbors) == 2 for row in centers)
 
-    def truth(row: object) -> float:
-        center = made.architecture(row.decisions)  # type: ignore[attr-defined]
+    def truth(row: Trial) -> float:
+        assert row.decisions is not None
+        center = made.architecture(row.decisions)
         ball = [center.network, *(n.network for n in made.neighbors(center))]
         return statistics.fmean(linear(n, 0, {}).values["accuracy"].value for n in ball)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -66,13 +67,13 @@ def test_plain_does_not_repeat_what_a_resumed_study_has(tmp_path: Path) -> None:
     assert second.startswith(("trial 6 of", "center 4:"))
 
 
-def live(rows: list[Trial], width: int, **options: object) -> str:
-    console = Console(file=io.StringIO(), width=width, **options)  # type: ignore[arg-type]
+def live(rows: list[Trial], width: int, **options: Any) -> str:
+    written = io.StringIO()
+    console = Console(file=written, width=width, **options)
     shown = Live(plan_of(space()), "tiny in runs/tiny-1", 2, console, now=lambda: 5.0)
     shown(Progress(lambda: rows, len(rows) + 4, 8.0, 4))
     console.print(shown.render())
-    text: str = console.file.getvalue()  # type: ignore[attr-defined]
-    return text
+    return written.getvalue()
 
 
 def test_live_shows_counts_times_best_and_front(tmp_path: Path) -> None:
@@ -105,11 +106,12 @@ def test_live_has_no_color_where_none_is_wanted(
 
 
 def test_live_runs_through_a_study(tmp_path: Path) -> None:
-    console = Console(file=io.StringIO(), width=100, force_terminal=True)
+    written = io.StringIO()
+    console = Console(file=written, width=100, force_terminal=True)
     with Live(plan_of(space()), "tiny", 1, console) as shown:
         shown.say("a [bold]remark[/bold]")
         study(tmp_path, space(), listener=shown)
-    text = console.file.getvalue()  # type: ignore[attr-defined]
+    text = written.getvalue()
     assert "a [bold]remark[/bold]" in text, "text of others is never markup"
     assert "Last trials" in text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -52,9 +53,9 @@ def saved(folder: Path) -> dict[int, Profile]:
 
 def test_the_best_is_measured_on_changed_test_images(whole: StudyResult) -> None:
     """By its written Python and weights alone, and the evaluations themselves."""
-    names: dict[str, object] = {"__name__": "model"}
+    names: dict[str, Any] = {"__name__": "model"}
     exec((whole.folder / "best" / "model.py").read_text(), names)
-    module: torch.nn.Module = names["build"]()  # type: ignore[operator]
+    module: torch.nn.Module = names["build"]()
     module.load_state_dict(load_file(whole.folder / "best" / "weights.safetensors"))
     module.eval()
     settings = DataSettings(train=100, validation=100)
@@ -104,11 +105,11 @@ def test_a_killed_run_keeps_what_was_measured(tmp_path: Path, whole: StudyResult
     measured: list[int] = []
     original = robustness.profile_of
 
-    def once(*arguments: object) -> Profile:
+    def once(*arguments: Any) -> Profile:
         measured.append(1)
         if len(measured) == 2:
             raise KeyboardInterrupt
-        return original(*arguments)  # type: ignore[arg-type]
+        return original(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(robustness, "profile_of", once)

@@ -241,15 +241,16 @@ def test_no_cuda_is_told(tmp_path: Path) -> None:
 
 
 def test_resume_needs_a_run_and_nothing_else(tmp_path: Path, whole: StudyResult) -> None:
-    for options, code in (
+    wrong: list[tuple[dict[str, Any], str]] = [
         ({}, "NAS610"),
         ({"path_or_text": TEXT, "resume": whole.folder}, "NAS610"),
         ({"resume": whole.folder, "out": tmp_path / "r"}, "NAS610"),
         ({"resume": whole.folder, "overrides": {"search.samples": "9"}}, "NAS610"),
         ({"resume": tmp_path / "nothing"}, "NAS604"),
-    ):
+    ]
+    for options, code in wrong:
         with pytest.raises(DiagnosticError) as caught:
-            run(**options)  # type: ignore[arg-type]
+            run(**options)
         assert codes(caught) == [code]
 
 

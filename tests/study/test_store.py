@@ -380,7 +380,8 @@ def test_ctrl_c_within_a_transaction_leaves_the_store_usable(folder: Path, state
         one_trial(facts)
         facts.start(0, {"attempt": 1})
         whole = facts._connection
-        facts._connection = _InterruptedAfter(whole, statement)  # type: ignore[assignment]
+        interrupted: Any = _InterruptedAfter(whole, statement)
+        facts._connection = interrupted
         with pytest.raises(KeyboardInterrupt):
             facts.finish(0, Measured("complete", values={"accuracy": 1.0}), {"attempt": 1})
         facts._connection = whole

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -36,9 +38,14 @@ def data() -> Dataset:
 @pytest.mark.parametrize("sharpness", [None, Sharpness(0.05, True)])
 def test_channels_last_trains_to_the_same_weights(sharpness: Sharpness | None) -> None:
     plain, laid = network(), network()
-    settings = {"steps": 12, "batch": 16, "optimizer": Sgd(0.05), "sharpness": sharpness}
-    train(plain, data(), TrainSettings(**settings), seed=1)  # type: ignore[arg-type]
-    train(laid, data(), TrainSettings(channels_last=True, **settings), seed=1)  # type: ignore[arg-type]
+    settings: dict[str, Any] = {
+        "steps": 12,
+        "batch": 16,
+        "optimizer": Sgd(0.05),
+        "sharpness": sharpness,
+    }
+    train(plain, data(), TrainSettings(**settings), seed=1)
+    train(laid, data(), TrainSettings(channels_last=True, **settings), seed=1)
     for a, b in zip(plain.parameters(), laid.parameters(), strict=True):
         assert torch.allclose(a, b, rtol=1e-4, atol=1e-5)
     convolutions = [m for m in laid if isinstance(m, nn.Conv2d)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ from nasdsl.training.history import Diverged
 from nasdsl.training.oneshot.bilevel import Step, first_order, second_order
 from nasdsl.training.oneshot.darts import DartsEpoch, DartsResult, halves, train_darts
 from nasdsl.training.oneshot.mixture import Decisions, Move, drawn, moves
-from nasdsl.training.oneshot.settings import DartsSettings, Order
+from nasdsl.training.oneshot.settings import DartsSettings, Order, Relaxed
 from nasdsl.training.oneshot.skips import skips_of
 from nasdsl.training.settings import TrainSettings
 from nasdsl.training.sharpness import frozen_statistics
@@ -102,7 +103,9 @@ def test_the_second_order_gradient_is_that_of_the_loss_after_the_step(neighbors:
         """The loss after a plain step of torch's own SGD on the same batch."""
         rule = torch.optim.SGD(net.parameters(), lr=0.5, momentum=0.9, weight_decay=0.01)
         for name, p in net.named_parameters():
-            rule.state[p]["momentum_buffer"] = velocity[name].clone()  # type: ignore[union-attr]
+            before = velocity[name]
+            assert before is not None
+            rule.state[p]["momentum_buffer"] = before.clone()
         with torch.no_grad():
             weights = decisions()
         net.zero_grad()
@@ -148,8 +151,9 @@ def test_the_first_order_gradient_is_that_of_the_mean_loss(seed: int, neighbors:
         assert all(p.grad is None for p in net.parameters())
         decisions.zero_grad()
         weights = decisions()
-        total = sum(loss(y)(net(x, m)) for m in (weights, *(m.of(weights) for m in near)))
-        (total / (1 + len(near))).backward()  # type: ignore[union-attr]
+        mixtures = (weights, *(m.of(weights) for m in near))
+        mean = torch.stack([loss(y)(net(x, m)) for m in mixtures]).mean()
+        torch.autograd.backward(mean)
         assert center == pytest.approx(loss(y)(net(x, weights)).item())
     expected = [p.grad for p in decisions.parameters()]
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
@@ -284,8 +288,8 @@ def samples(n: int = 48) -> Dataset:
 SHORT = DartsSettings(epochs=3, batch=8, decision_lr=0.05)
 
 
-def trained(own: DartsSettings = SHORT, **given: object) -> DartsResult:
-    return train_darts(space(CELL), samples(), own, TrainSettings(), 5, **given)  # type: ignore[arg-type]
+def trained(own: DartsSettings = SHORT, **given: Any) -> DartsResult:
+    return train_darts(space(CELL), samples(), own, TrainSettings(), 5, **given)
 
 
 @pytest.mark.parametrize(
@@ -298,9 +302,9 @@ def trained(own: DartsSettings = SHORT, **given: object) -> DartsResult:
     ],
 )
 def test_a_training_that_was_cut_goes_on_as_if_it_had_not_been(
-    order: Order, neighbors: int, relaxation: object
+    order: Order, neighbors: int, relaxation: Relaxed
 ) -> None:
-    own = replace(SHORT, order=order, neighbors=neighbors, relaxation=relaxation)  # type: ignore[arg-type]
+    own = replace(SHORT, order=order, neighbors=neighbors, relaxation=relaxation)
     states: list[bytes] = []
     whole = trained(own, keep=states.append)
     global_state = torch.random.get_rng_state()

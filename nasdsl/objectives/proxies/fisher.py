@@ -35,7 +35,7 @@ class Fisher:
         """The next backward pass is the one that counts."""
         self.remove()
         self._handles = [
-            output.register_hook(  # type: ignore[no-untyped-call]
+            output.register_hook(  # type: ignore[no-untyped-call]  # torch leaves it bare
                 partial(self._arrived, layer, output)
             )
             for layer, output in self._outputs
