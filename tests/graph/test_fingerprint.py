@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import networkx as nx
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import nasdsl
@@ -23,7 +23,7 @@ from nasdsl.operations.operation import Cost, TensorType
 from nasdsl.operations.resolve import resolve
 from nasdsl.operations.table import OPERATIONS
 from tests.graph.isomorphism import mapping
-from tests.space.programs import Drawn, programs
+from tests.space.programs import Drawn, examples, programs
 
 CELLS = """
 input  image[2, 8, 8]
@@ -156,13 +156,7 @@ def test_classes_are_those_of_isomorphism() -> None:
     assert compared > 400
 
 
-@settings(
-    max_examples=60,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+@examples(60)
 @given(programs(), st.integers(0, 2**32))
 def test_names_and_order_do_not_matter(text: str, seed: int) -> None:
     found = analyze(Source("<text>", text))
@@ -174,13 +168,7 @@ def test_names_and_order_do_not_matter(text: str, seed: int) -> None:
         assert fingerprint(shuffled(network, draw)) == fingerprint(network)
 
 
-@settings(
-    max_examples=40,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+@examples(40)
 @given(programs(), st.integers(0, 2**32))
 def test_simplification_keeps_the_function(text: str, seed: int) -> None:
     """Zeros, identities and dead parts gone: what is written computes the same."""

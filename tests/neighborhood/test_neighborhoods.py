@@ -5,12 +5,11 @@ A longer run: ``NASDSL_PROGRAMS=10000 pytest tests/neighborhood/test_neighborhoo
 
 from __future__ import annotations
 
-import os
 import random
 from collections import Counter
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
@@ -19,18 +18,11 @@ from nasdsl.api import analyze
 from nasdsl.diagnostics import Source
 from nasdsl.space import Space, late
 from tests.neighborhood.completion import Completion, changes
-from tests.space.programs import programs
+from tests.space.programs import examples, programs
 from tests.space.reference.built import Built, TooMany
 from tests.space.reference.interpreter import Reference
 
-ASKED = os.environ.get("NASDSL_PROGRAMS")
-PROGRAMS = settings(
-    max_examples=int(ASKED or 100),
-    derandomize=ASKED is None,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+PROGRAMS = examples(100)
 HEAD = """
 input image[1, 6, 6]
 output logits[3]

@@ -17,23 +17,15 @@ from nasdsl.operations.operation import TensorType
 from nasdsl.robustness.corrupted import evaluate_corruptions
 from nasdsl.robustness.corruptions import CORRUPTIONS
 from nasdsl.training import task
-from nasdsl.training.data.dataset import Dataset, Split, statistics
 from nasdsl.training.settings import DataSettings, TrainSettings
+from tests.objectives.bars import bars
 
 
 class Images(MetricContract):
     tolerance = 0.05
 
     def data(self):
-        generator = torch.Generator().manual_seed(0)
-        y = torch.arange(144) % 3
-        x = torch.rand(144, 1, 8, 8, generator=generator) * 130
-        for label in range(3):
-            x[y == label, :, :, 1 + 2 * label : 3 + 2 * label] += 60
-        x = x.to(torch.uint8)
-        return Dataset(
-            "bars", Split(x[:96], y[:96]), Split(x[96:], y[96:]), ("a", "b", "c"), *statistics(x)
-        )
+        return bars()
 
     def module(self, seed=0):
         with torch.random.fork_rng([]):

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import random
 from dataclasses import dataclass, field
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 HEADER = "input image[{channels}, {size}, {size}]\noutput logits[3]\n"
+
+
+def examples(number: int) -> settings:
+    """So many programs, the same in every run; NASDSL_PROGRAMS asks for so many new ones."""
+    asked = os.environ.get("NASDSL_PROGRAMS")
+    return settings(
+        max_examples=int(asked or number),
+        derandomize=asked is None,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 import nasdsl
 from nasdsl.api import analyze
@@ -13,7 +13,7 @@ from nasdsl.diagnostics import Source
 from nasdsl.space import bounds
 from nasdsl.space.bounds import Bounds, cost_bounds
 from nasdsl.space.space import Space
-from tests.space.programs import programs
+from tests.space.programs import examples, programs
 
 ROOT = Path(__file__).parents[2]
 CELL = """
@@ -66,13 +66,7 @@ def test_bounds_of_written_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "ENUMERATED", 0)
     counted = [0, 0]
 
-    @settings(
-        max_examples=150,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    @examples(150)
     @given(programs())
     def check(text: str) -> None:
         space = analyze(Source("<text>", text)).space

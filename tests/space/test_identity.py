@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import nasdsl
 from nasdsl.api import analyze
 from nasdsl.diagnostics import Source
 from nasdsl.graph.fingerprint import fingerprint
-from tests.space.programs import programs
+from tests.space.programs import examples, programs
 
 HEAD = """
 input  image[2, 8, 8]
@@ -76,13 +76,7 @@ def test_what_runs_beside_a_cell_keeps_it_from_being_looked_at_alone() -> None:
     assert space[0].fingerprint == fingerprint(space[0].network, space.operations)
 
 
-@settings(
-    max_examples=60,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+@examples(60)
 @given(programs(), st.integers(0, 2**32))
 def test_fingerprints_of_written_spaces_are_those_of_networks(text: str, seed: int) -> None:
     space = analyze(Source("<text>", text)).space

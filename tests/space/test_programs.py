@@ -5,25 +5,17 @@ A longer run: ``NASDSL_PROGRAMS=10000 pytest tests/space/test_programs.py``.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from nasdsl.space import late
 from tests.space.comparison import compare
-from tests.space.programs import programs
+from tests.space.programs import examples, programs
 
 CASES = Path(__file__).parents[1] / "cases" / "shapes"
-ASKED = os.environ.get("NASDSL_PROGRAMS")
-PROGRAMS = settings(
-    max_examples=int(ASKED or 120),
-    derandomize=ASKED is None,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+PROGRAMS = examples(120)
 
 
 @pytest.mark.parametrize("path", sorted(CASES.glob("*.nas")), ids=lambda p: p.stem)
