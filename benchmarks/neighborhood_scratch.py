@@ -54,9 +54,9 @@ DIGITS = Setting(
     TrainSettings(steps=120, batch=64, optimizer=Sgd(lr=0.1)),
 )
 IMAGES = Setting(
-    "images of 8x8: 8000, 200 steps",
+    "images of 8x8: 8000, 120 steps",
     cells(8, 8, 3),
-    TrainSettings(steps=200, batch=64, optimizer=Sgd(lr=0.1)),
+    TrainSettings(steps=120, batch=64, optimizer=Sgd(lr=0.1)),
 )
 POOLED = 4
 """Pixels of an image's side that become one."""
