@@ -8,9 +8,7 @@ epoch goes on to what it would have come to.
 
 from __future__ import annotations
 
-import io
 import math
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -27,6 +25,7 @@ from nasdsl.training.history import Diverged
 from nasdsl.training.loop import batches, own_noise
 from nasdsl.training.oneshot.bilevel import Step, first_order, second_order
 from nasdsl.training.oneshot.mixture import Decisions, drawn, moves
+from nasdsl.training.oneshot.resumable import EpochwiseTraining
 from nasdsl.training.oneshot.settings import DartsSettings
 from nasdsl.training.oneshot.skips import skips_of
 from nasdsl.training.settings import TrainSettings
@@ -122,16 +121,7 @@ def train_darts(
         Diverged: a loss that is not finite.
     """
     training = _Training(space, data, settings, train, seed, torch.device(device))
-    if taken is not None:
-        training.load(taken)
-    began, before = time.perf_counter(), training.seconds
-    while len(training.epochs) < settings.epochs:
-        training.epoch()
-        training.seconds = before + time.perf_counter() - began
-        if tell is not None:
-            tell(training.epochs[-1])
-        if keep is not None:
-            keep(training.state())
+    training.run(settings.epochs, taken, keep, tell)
     return training.result()
 
 
@@ -146,8 +136,8 @@ def halves(data: Dataset, part: float, seed: int) -> tuple[Split, Split]:
     return Split(x[order[:cut]], y[order[:cut]]), Split(x[order[cut:]], y[order[cut:]])
 
 
-class _Training:
-    """A training, of which whole epochs have been made."""
+class _Training(EpochwiseTraining[DartsEpoch]):
+    """The training of one supernet."""
 
     def __init__(
         self,
@@ -158,10 +148,10 @@ class _Training:
         seed: int,
         device: torch.device,
     ) -> None:
+        super().__init__(DartsEpoch, device)
         self.settings = settings
         self.data = data
         self.seed = seed
-        self.device = device
         supernet = compile_supernet(space, "mixed", relaxation=None, seed=derive(seed, "supernet"))
         assert isinstance(supernet, MixedSupernet)
         self.supernet = supernet.to(device)
@@ -183,9 +173,6 @@ class _Training:
             betas=BETAS,
             weight_decay=settings.decision_decay,
         )
-        self.epochs: list[DartsEpoch] = []
-        self.passes = 0
-        self.seconds = 0.0
 
     def epoch(self) -> None:
         """One more epoch."""
@@ -294,32 +281,13 @@ class _Training:
             self.seconds,
         )
 
-    def state(self) -> bytes:
-        """All that the next epoch depends on."""
-        buffer = io.BytesIO()
-        torch.save(
-            {
-                "supernet": self.supernet.state_dict(),
-                "decisions": self.decisions.state_dict(),
-                "weights_rule": self.weights_rule.state_dict(),
-                "decisions_rule": self.decisions_rule.state_dict(),
-                "epochs": [asdict(epoch) for epoch in self.epochs],
-                "passes": self.passes,
-                "seconds": self.seconds,
-            },
-            buffer,
-        )
-        return buffer.getvalue()
-
-    def load(self, state: bytes) -> None:
-        """Takes up what :meth:`state` gave, on any device."""
-        found = torch.load(io.BytesIO(state), map_location=self.device, weights_only=True)
-        self.supernet.load_state_dict(found["supernet"])
-        self.decisions.load_state_dict(found["decisions"])
-        self.weights_rule.load_state_dict(found["weights_rule"])
-        self.decisions_rule.load_state_dict(found["decisions_rule"])
-        self.epochs = [DartsEpoch(**epoch) for epoch in found["epochs"]]
-        self.passes, self.seconds = found["passes"], found["seconds"]
+    def _parts(self) -> Mapping[str, nn.Module | torch.optim.Optimizer]:
+        return {
+            "supernet": self.supernet,
+            "decisions": self.decisions,
+            "weights_rule": self.weights_rule,
+            "decisions_rule": self.decisions_rule,
+        }
 
 
 def _mean(values: list[float]) -> float:

@@ -7,9 +7,7 @@ sum of the gradients and takes the same paths again there.
 
 from __future__ import annotations
 
-import io
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -27,6 +25,7 @@ from nasdsl.training.data.dataset import Dataset
 from nasdsl.training.history import Diverged, EpochRecord
 from nasdsl.training.layout import arrange
 from nasdsl.training.loop import batches, own_noise
+from nasdsl.training.oneshot.resumable import EpochwiseTraining
 from nasdsl.training.oneshot.settings import ElasticSettings
 from nasdsl.training.settings import TrainSettings
 from nasdsl.training.sharpness import ascend, descend, frozen_statistics
@@ -108,23 +107,14 @@ def train_elastic(
         Diverged: a loss that is not finite.
     """
     training = _Training(space, data, settings, train, seed, torch.device(device))
-    if taken is not None:
-        training.load(taken)
-    began, before = time.perf_counter(), training.seconds
-    while len(training.epochs) < settings.epochs:
-        training.epoch()
-        training.seconds = before + time.perf_counter() - began
-        if tell is not None:
-            tell(training.epochs[-1])
-        if keep is not None:
-            keep(training.state())
+    training.run(settings.epochs, taken, keep, tell)
     training.supernet.eval()
     result = ElasticResult(tuple(training.epochs), training.passes, training.seconds)
     return training.supernet, result
 
 
-class _Training:
-    """A training, of which whole epochs have been made."""
+class _Training(EpochwiseTraining[EpochRecord]):
+    """The training of one supernet."""
 
     def __init__(
         self,
@@ -135,11 +125,11 @@ class _Training:
         seed: int,
         device: torch.device,
     ) -> None:
+        super().__init__(EpochRecord, device)
         self.space = space
         self.data = data
         self.settings = settings
         self.seed = seed
-        self.device = device
         self.supernet = elastic_supernet(space, derive(seed, "supernet")).to(device)
         arrange(self.supernet, train)
         self.batch = min(settings.batch, len(data.train))
@@ -151,9 +141,6 @@ class _Training:
             momentum=settings.momentum,
             weight_decay=settings.weight_decay,
         )
-        self.epochs: list[EpochRecord] = []
-        self.passes = 0
-        self.seconds = 0.0
 
     def epoch(self) -> None:
         """One more epoch."""
@@ -203,25 +190,5 @@ class _Training:
             raise Diverged(at + 1, total)
         return total
 
-    def state(self) -> bytes:
-        """All that the next epoch depends on."""
-        buffer = io.BytesIO()
-        torch.save(
-            {
-                "supernet": self.supernet.state_dict(),
-                "rule": self.rule.state_dict(),
-                "epochs": [asdict(epoch) for epoch in self.epochs],
-                "passes": self.passes,
-                "seconds": self.seconds,
-            },
-            buffer,
-        )
-        return buffer.getvalue()
-
-    def load(self, state: bytes) -> None:
-        """Takes up what :meth:`state` gave, on any device."""
-        found = torch.load(io.BytesIO(state), map_location=self.device, weights_only=True)
-        self.supernet.load_state_dict(found["supernet"])
-        self.rule.load_state_dict(found["rule"])
-        self.epochs = [EpochRecord(**epoch) for epoch in found["epochs"]]
-        self.passes, self.seconds = found["passes"], found["seconds"]
+    def _parts(self) -> Mapping[str, nn.Module | torch.optim.Optimizer]:
+        return {"supernet": self.supernet, "rule": self.rule}
