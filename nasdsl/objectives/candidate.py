@@ -49,7 +49,6 @@ class Candidate:
     table: Table | None = None
     shared: dict[Hashable, Any] = field(default_factory=dict, repr=False)
     settings: TrainSettings | None = None
-    _noisy: dict[tuple[float, int], float] = field(default_factory=dict, repr=False)
 
     def graph(self) -> Network:
         """The network's graph."""
@@ -106,14 +105,3 @@ class Candidate:
         if not torch.isfinite(self.predictions).all():
             raise MetricError("its predictions are not finite")
         return task.accuracy(self.predictions, data.validation.y)
-
-    def noisy_accuracy(self, sigma: float, copy: int) -> float:
-        """Validation accuracy of one copy with noise on its weights; measured once."""
-        key = (sigma, copy)
-        if key not in self._noisy:
-            from nasdsl.objectives.weight_noise import noisy_predictions
-
-            module, data = self.trained()
-            output = noisy_predictions(module, data, sigma, self.seed, copy, self.batch)
-            self._noisy[key] = task.accuracy(output, data.validation.y)
-        return self._noisy[key]

@@ -293,7 +293,7 @@ _METRICS = (
         "none",
         "table",
         "A column of the table of published values that the data name.",
-        "nasdsl.objectives.table:column",
+        "nasdsl.objectives.published:column",
         (Option("column", "name", doc="as its heading says"),),
     ),
     *(

@@ -28,7 +28,6 @@ from nasdsl.seeding import derive
 from nasdsl.training.settings import DataSettings
 
 if TYPE_CHECKING:
-    from nasdsl.objectives.candidate import Candidate
     from nasdsl.space import Space
 
 SOURCE = "table"
@@ -97,11 +96,6 @@ class Table:
             shown = f"'{text}'" if text else "nothing"
             raise MetricError(f"'{source.path}' has {shown} as {column} of '{wanted}'")
         return value
-
-
-def column(candidate: Candidate, request: MetricRequest) -> tuple[float, None]:
-    """One column's value of the candidate."""
-    return candidate.published(request["column"]), None
 
 
 def open_table(settings: DataSettings, base_folder: str | Path | None = None) -> Table:

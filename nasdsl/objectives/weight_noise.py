@@ -41,8 +41,6 @@ def flatness(candidate: Candidate, request: MetricRequest) -> tuple[float, float
 def _noisy(candidate: Candidate, request: MetricRequest, copy: int) -> float:
     """Accuracy in percent or loss of one copy, whose outputs serve every metric."""
     sigma, additive, recalibrate = request["sigma"], request["additive"], request["recalibrate"]
-    if request["of"] == "accuracy" and not additive and not recalibrate:
-        return candidate.noisy_accuracy(sigma, copy)
     key = ("weight noise", sigma, additive, recalibrate, copy)
     module, data = candidate.trained()
     if key not in candidate.shared:
@@ -82,13 +80,6 @@ def noisy_weights(
         name: p + sigma * (1 if additive else p) * xi.view_as(p).to(p.device, p.dtype)
         for (name, p), xi in zip(named.items(), noise, strict=True)
     }
-
-
-def noisy_predictions(
-    module: nn.Module, data: Dataset, sigma: float, seed: int, copy: int, batch: int
-) -> Tensor:
-    """Outputs of one copy for the validation samples; the module itself is not changed."""
-    return noisy_outputs(module, data, data.validation.x, sigma, seed, copy, batch)
 
 
 def noisy_outputs(

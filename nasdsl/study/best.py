@@ -155,10 +155,10 @@ def _on_test(
 
     from nasdsl.compiler import compile_network
     from nasdsl.objectives.evaluate import from_bytes
-    from nasdsl.study.evaluator import one_thread
     from nasdsl.training import task
     from nasdsl.training.data import load, load_test
     from nasdsl.training.loop import predict
+    from nasdsl.training.threads import one_thread
 
     with one_thread(), torch.no_grad():
         module = compile_network(network)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-import torch
 
 from nasdsl.graph.network import Network
 from nasdsl.objectives.evaluate import evaluate
@@ -14,6 +11,7 @@ from nasdsl.objectives.measurement import Fact, Measurement
 from nasdsl.objectives.metrics import MetricRequest
 from nasdsl.study.oneshot import Inherited
 from nasdsl.training.settings import DataSettings, TrainSettings
+from nasdsl.training.threads import one_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +58,3 @@ class Evaluator:
                 each,
                 initial=None if self.inherited is None else self.inherited.module,
             )
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch computes with one thread meanwhile.
-
-    The order of a sum depends on the number of threads, so trials of one study need one number
-    wherever they are trained; and small networks train fastest with one.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -116,9 +116,9 @@ def trained(
         return Lent()
     found = read(place)
     if found is None:
-        from nasdsl.study.evaluator import one_thread
         from nasdsl.training.data import load
         from nasdsl.training.history import Diverged
+        from nasdsl.training.threads import one_thread
 
         state = place / STATE
         taken = state.read_bytes() if state.exists() else None

@@ -103,8 +103,8 @@ def profile_of(
     from nasdsl.compiler import compile_network
     from nasdsl.objectives.evaluate import from_bytes
     from nasdsl.objectives.profiling import profile
-    from nasdsl.study.evaluator import one_thread
     from nasdsl.training.data import load, load_test
+    from nasdsl.training.threads import one_thread
 
     with one_thread(), torch.no_grad():
         module = compile_network(network)

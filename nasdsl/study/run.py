@@ -7,20 +7,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasdsl.diagnostics import Diagnostic, DiagnosticError, errors, order, problem
+from nasdsl.diagnostics import DiagnosticError, errors, problem
 from nasdsl.objectives.table import SOURCE, check_table, without_table
-from nasdsl.search import SearchSettings, read_search
-from nasdsl.search.table import unmet
 from nasdsl.study import choice, folder, oneshot, store
 from nasdsl.study.executors import Executor, InProcess, Processes
 from nasdsl.study.loop import Study
-from nasdsl.study.plan import Plan, read_plan
 from nasdsl.study.progress import Style, display
 from nasdsl.study.records import ENDED, Trial
 from nasdsl.study.robustness import check_profile, spread_over, write_profiles
-from nasdsl.study.settings import ReportSettings, read_report
+from nasdsl.study.run_settings import Settings, settings_of
 from nasdsl.study.subjects import Subjects
-from nasdsl.training.settings import DataSettings, TrainSettings, read_data, read_train
 
 if TYPE_CHECKING:
     from nasdsl.space import Space
@@ -67,44 +63,6 @@ class StudyResult:
     def exit_code(self) -> int:
         """0, or 3 if no trial succeeded."""
         return DONE if any(t.state == "complete" for t in self.trials) else BARREN
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """All settings of a space's text that a run reads."""
-
-    search: SearchSettings
-    data: DataSettings
-    train: TrainSettings
-    report: ReportSettings
-    plan: Plan
-
-
-def settings_of(space: Space) -> tuple[Settings | None, list[Diagnostic]]:
-    """The settings of a space, defaults filled in, and what is wrong with them.
-
-    ``None`` where there are errors. Nothing here loads torch.
-    """
-    data, found = read_data(space.data)
-    train, wrong = read_train(space.train)
-    found += wrong
-    report, wrong = read_report(space.report)
-    found += wrong
-    search, wrong = read_search(space.search)
-    found += wrong
-    if search is None or errors(wrong):
-        _, wrong = read_plan(space, 0, None, None)
-        return None, order(found + wrong)
-    names = [goal.entry.name for goal in space.goals]
-    score = search.kind.score(search.values, names)
-    plan, wrong = read_plan(space, search.seed, search.trials, score)
-    found += wrong
-    if search.values.get("aware") and plan.best is None and len(plan.aims) == 1:
-        plan = replace(plan, neighborly=True)
-    found += unmet(search, names, None if space.search is None else space.search.span)
-    if errors(found):
-        return None, order(found)
-    return Settings(search, data, train, report, plan), order(found)
 
 
 def run(

@@ -10,7 +10,7 @@ import pytest
 import nasdsl
 from nasdsl.study import choice
 from nasdsl.study.records import Trial
-from nasdsl.study.run import settings_of
+from nasdsl.study.run_settings import settings_of
 
 PATH = Path(__file__).resolve().parents[2] / "examples" / "studies" / "neighborhood_search.nas"
 TEXT = PATH.read_text(encoding="utf-8").replace("samples 300", "samples 300, aware true")

@@ -10,7 +10,7 @@ from nasdsl.language.settings import Entry
 from nasdsl.study import choice
 from nasdsl.study.plan import Ball, read_plan
 from nasdsl.study.records import Measured, Trial
-from nasdsl.study.run import settings_of
+from nasdsl.study.run_settings import settings_of
 from tests.study.worked import TEXT, plan_of, space
 
 

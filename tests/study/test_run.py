@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 import nasdsl
 from nasdsl.diagnostics import DiagnosticError
 from nasdsl.study import best
-from nasdsl.study.run import StudyResult, report, run, settings_of
+from nasdsl.study.run import StudyResult, report, run
+from nasdsl.study.run_settings import settings_of
 from nasdsl.training.data import load, load_test
 from tests.study.tiny_run import TEXT
 from tests.study.worked import plain

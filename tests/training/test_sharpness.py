@@ -7,13 +7,13 @@ import torch
 from pytorch_optimizer import SAM
 from torch import nn
 
-from nasdsl.study.evaluator import one_thread
 from nasdsl.training import task
 from nasdsl.training.data import Dataset, Split
 from nasdsl.training.data.dataset import statistics
 from nasdsl.training.loop import train
 from nasdsl.training.settings import AdamW, Sgd, Sharpness, TrainSettings
 from nasdsl.training.sharpness import ascend, descend, frozen_statistics
+from nasdsl.training.threads import one_thread
 
 
 def parameter(values, grad):

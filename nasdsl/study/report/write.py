@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nasdsl.space import Space
-    from nasdsl.study.run import Settings
+    from nasdsl.study.run_settings import Settings
     from nasdsl.study.store import Store
 
 DRAWN = 12
