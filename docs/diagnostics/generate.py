@@ -31,9 +31,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nasdsl.api import analyze, read_source
 from nasdsl.cli import main as nasdsl
 from nasdsl.diagnostics import DiagnosticError, render
+from nasdsl.loading import analyze, read_source
 
 PAGES = Path(__file__).resolve().parent
 CASES = PAGES.parents[1] / "tests" / "cases" / "diagnostics"

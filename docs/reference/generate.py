@@ -14,6 +14,7 @@ from typing import Any
 from nasdsl.language.settings import REQUIRED as SETTING_REQUIRED
 from nasdsl.language.settings import Item, Option
 from nasdsl.objectives.metrics import METRICS
+from nasdsl.objectives.report_settings import REPORT_ITEMS
 from nasdsl.operations import (
     activation,
     attention,
@@ -28,7 +29,6 @@ from nasdsl.operations import (
 )
 from nasdsl.operations.operation import REQUIRED, Operation, Parameter
 from nasdsl.search.table import COMMON, SEARCHERS
-from nasdsl.study.settings import REPORT_ITEMS
 from nasdsl.training.settings import DATA_ITEMS, TRAIN_ITEMS
 
 FOLDER = Path(__file__).parent

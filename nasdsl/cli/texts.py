@@ -109,7 +109,7 @@ def fmt(files: tuple[str, ...], only_check: bool, diff: bool) -> int:
 
 
 def _source(file: str) -> Source:
-    from nasdsl.api import read_source
+    from nasdsl.loading import read_source
 
     if file != STREAM:
         return read_source(Path(file))

@@ -177,7 +177,7 @@ def searcher_items() -> Mapping[str, Item]:
 def setting_items(block: str) -> Mapping[str, Item]:
     """What may stand in a block of settings: ``data``, ``train``, ``report``, ``objective``…"""
     from nasdsl.objectives.metrics import items
-    from nasdsl.study.settings import REPORT_ITEMS
+    from nasdsl.objectives.report_settings import REPORT_ITEMS
     from nasdsl.training.settings import DATA_ITEMS, TRAIN_ITEMS
 
     if block == "search":

@@ -36,9 +36,9 @@ SHAPES_ARCHITECTURES = 12
 
 def reports(text: str, name: str, encoding: Encoding) -> Iterator[Report]:
     """All that there is to say of a text, the quick parts first."""
-    from nasdsl.api import analyze
     from nasdsl.language.imports import bring_in
     from nasdsl.language.parser import parse
+    from nasdsl.loading import analyze
     from nasdsl.operations.table import OPERATIONS
     from nasdsl.space.resolve import resolve
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nasdsl import loading
 from nasdsl.diagnostics import problem
 from nasdsl.objectives.table import SOURCE
 from nasdsl.search import SearchSettings
@@ -244,12 +245,11 @@ class _Work:
 @lru_cache(maxsize=1)
 def _supernet(folder: str, changed: int) -> SwitchedSupernet:
     """The trained supernet of a run folder, on the CPU; ``changed`` is part of the key alone."""
-    import nasdsl
     from nasdsl.objectives.evaluate import from_bytes
     from nasdsl.training.oneshot.elastic import elastic_supernet
 
     place = Path(folder)
     overrides = json.loads((place / OVERRIDES).read_text(encoding="utf-8"))
-    supernet = elastic_supernet(nasdsl.load(place / TEXT, overrides)).eval()
+    supernet = elastic_supernet(loading.load(place / TEXT, overrides)).eval()
     from_bytes(supernet, (place / WEIGHTS).read_bytes())
     return supernet

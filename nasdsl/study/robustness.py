@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from nasdsl.diagnostics import Note, problem
 from nasdsl.objectives.profile import Profile, ProfileSettings, Split
+from nasdsl.objectives.report_settings import ReportSettings
 from nasdsl.objectives.table import SOURCE
 from nasdsl.study import files
 from nasdsl.study.best import FOLDER as BEST
 from nasdsl.study.records import Subject, Trial
-from nasdsl.study.settings import ReportSettings
 
 if TYPE_CHECKING:
     from nasdsl.graph.network import Network

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nasdsl import loading
 from nasdsl.diagnostics import DiagnosticError, errors, problem
 from nasdsl.objectives.table import SOURCE, check_table, without_table
 from nasdsl.study import choice, folder, oneshot, store
@@ -121,9 +122,7 @@ def _begin(
     device: str | None,
     trials: int | None,
 ) -> Path:
-    import nasdsl
-
-    space = nasdsl.load(path_or_text, overrides)
+    space = loading.load(path_or_text, overrides)
     settings = _sound(space)
     base = _base_folder(space)
     # Data that cannot be read or do not fit are told before there is a folder.
@@ -238,10 +237,8 @@ def _go_on(
 
 def opened(place: Path, head: Mapping[str, Any]) -> tuple[Space, folder.Start]:
     """The space of a run folder, with the overrides of its run."""
-    import nasdsl
-
     start = folder.start_of(place, head)
-    return nasdsl.load(place / folder.TEXT, start.overrides), start
+    return loading.load(place / folder.TEXT, start.overrides), start
 
 
 def _is_suspect(facts: store.Store) -> bool:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nasdsl.diagnostics import Diagnostic, errors, order
+from nasdsl.objectives.report_settings import ReportSettings, read_report
 from nasdsl.search import SearchSettings, read_search
 from nasdsl.search.table import unmet
 from nasdsl.study.plan import Plan, read_plan
-from nasdsl.study.settings import ReportSettings, read_report
 from nasdsl.training.settings import DataSettings, TrainSettings, read_data, read_train
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from nasdsl.language.parser import parse
 from nasdsl.language.syntax import Objective
 from nasdsl.objectives.metrics import MetricRequest
 from nasdsl.objectives.profile import STANDARD, Profile, ProfileSettings
+from nasdsl.objectives.report_settings import read_report
 from nasdsl.objectives.table import SOURCE, check_table, without_table
 from nasdsl.seeding import derive
 from nasdsl.space.blocks import read_blocks
@@ -22,7 +23,6 @@ from nasdsl.study.loop import measured_of
 from nasdsl.study.plan import Ball, Plan, read_plan
 from nasdsl.study.records import Measured, Subject
 from nasdsl.study.robustness import check_profile, fitting, profile_of
-from nasdsl.study.settings import read_report
 from nasdsl.study.subjects import Subjects
 from nasdsl.training.settings import read_data, read_train
 

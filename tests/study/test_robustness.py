@@ -14,13 +14,13 @@ import nasdsl
 from nasdsl.diagnostics import DiagnosticError
 from nasdsl.language.settings import Entry
 from nasdsl.objectives.profile import Profile
+from nasdsl.objectives.report_settings import read_report
 from nasdsl.robustness.attacks import evaluate_attack
 from nasdsl.robustness.corrupted import evaluate_corruptions
 from nasdsl.study import robustness
 from nasdsl.study.records import Trial
 from nasdsl.study.run import StudyResult, report, run
 from nasdsl.study.run_settings import settings_of
-from nasdsl.study.settings import read_report
 from nasdsl.training.data import load, load_test
 from nasdsl.training.settings import DataSettings
 
