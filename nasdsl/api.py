@@ -89,6 +89,3 @@ def run(path_or_text: str | Path, **options: Any) -> StudyResult:
     from nasdsl.study.run import run as carry_out
 
     return carry_out(path_or_text, **options)
-
-
-Neighbors = Sequence[Neighbor]

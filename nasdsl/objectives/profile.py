@@ -13,7 +13,6 @@ from typing import Any, Literal
 from nasdsl.language.settings import Item, Option, table
 
 Split = Literal["test", "validation"]
-SPLITS: tuple[Split, ...] = ("test", "validation")
 
 FRACTIONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 """Of the largest radius of a ball, or size of noise: each step of a curve doubles it."""

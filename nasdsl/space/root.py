@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from nasdsl.diagnostics import Diagnostic, Note, order
@@ -264,10 +264,3 @@ def _used(cell: str, body: Step) -> list[frozenset[Any]]:
         if used:
             (broken if type_ == POISON else whole)[used] = None
     return [*whole, *(b for b in broken if not any(b <= w for w in whole))]
-
-
-def located(diagnostic: Diagnostic, assignment: str) -> Diagnostic:
-    """A diagnostic with the assignment under which it comes about."""
-    if not assignment:
-        return diagnostic
-    return replace(diagnostic, notes=(*diagnostic.notes, Note(f"for example with {assignment}")))

@@ -1,4 +1,4 @@
-"""What the operations compute, against formulas and modules written out here."""
+"""What the operations compute, against formulas and modules written out here, in float64."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ def compiled(op: str, *shapes: tuple[int, ...], **settings: Any) -> nn.Module:
     """A module of one operation with random weights and running statistics, for evaluation."""
     draft = Draft()
     inputs = [draft.input(f"x{i}", *shape) for i, shape in enumerate(shapes)]
-    module = compile_network(draft.network(draft.at("op", op, inputs, **settings))).eval()
+    module = compile_network(draft.network(draft.at("op", op, inputs, **settings))).double().eval()
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for name, value in module.state_dict().items():
             if value.is_floating_point():
-                drawn = torch.randn(value.shape, generator=generator)
+                drawn = torch.randn(value.shape, generator=generator, dtype=value.dtype)
                 value.copy_(drawn.abs() + 0.1 if name.endswith("running_var") else drawn)
     return module
 
 
 def data(*shape: int) -> Tensor:
-    return torch.randn(4, *shape, generator=torch.Generator().manual_seed(4))
+    return torch.randn(4, *shape, generator=torch.Generator().manual_seed(4)).double()
 
 
 def weights(module: nn.Module) -> dict[str, Tensor]:
@@ -36,8 +36,7 @@ def weights(module: nn.Module) -> dict[str, Tensor]:
 
 
 def same(found: Tensor, expected: Tensor) -> None:
-    # Values of size one that are sums of dozens of such products: rounding is ten times 1e-6.
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=5e-5)
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
 
 def bn(x: Tensor, w: dict[str, Tensor], prefix: str) -> Tensor:
@@ -176,7 +175,7 @@ def test_inverted_residual(expand: int, stride: int, se: bool, channels: int) ->
 def test_attention_is_that_of_torch() -> None:
     module, x = compiled("attention", (7, 12), heads=3, dim=12), data(7, 12)
     w = weights(module)
-    other = nn.MultiheadAttention(12, 3, batch_first=True)
+    other = nn.MultiheadAttention(12, 3, batch_first=True, dtype=torch.float64)
     other.load_state_dict(
         {
             "in_proj_weight": w["qkv.weight"],
