@@ -98,6 +98,26 @@ def test_a_room_imports_only_rooms_above_it(path: Path) -> None:
     assert not wrong
 
 
+def documented_layers() -> list[str]:
+    """The files of the space room in the order of docs/architecture.md."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text.split("## Inside `space`")[1].split("##")[0]
+    rows = re.findall(r"^\| (`.*`) \|", table, flags=re.MULTILINE)
+    return [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+
+
+def test_a_layer_of_the_space_room_imports_only_layers_above_it() -> None:
+    layers = documented_layers()
+    assert len(layers) > 10
+    wrong = [
+        f"{layer} imports {name}"
+        for at, layer in enumerate(layers)
+        for _, name in imported(PACKAGE / "space" / f"{layer}.py")
+        if name.removeprefix("nasdsl.space.") in layers[at + 1 :]
+    ]
+    assert not wrong
+
+
 def test_the_walk_sees_every_form_of_import(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
