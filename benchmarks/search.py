@@ -50,7 +50,7 @@ IDLE = 20_000
 """Proposals in a row that repeat known cells before a searcher is taken to have ended."""
 
 Value = tuple[float, float]
-Source = Callable[[int], Iterator[tuple[int, Callable[[Value], None]]]]
+Source = Callable[[int], Iterator[tuple[int, Callable[[Value], object]]]]
 """seed -> proposals, each a rank and what takes its value."""
 
 
@@ -71,7 +71,7 @@ def read_values(space: Space, folder: Path) -> list[Value]:
 
 
 def ours(make: Callable[[int], Searcher]) -> Source:
-    def proposals(seed: int) -> Iterator[tuple[int, Callable[[Value], None]]]:
+    def proposals(seed: int) -> Iterator[tuple[int, Callable[[Value], object]]]:
         searcher = make(seed)
         while asked := searcher.ask(searcher.batch or 1):
             for candidate in asked:
@@ -93,7 +93,7 @@ def of_pymoo(rank_of: Callable[[Sequence[int]], int], population: int) -> Source
     from pymoo.operators.repair.rounding import RoundingRepair
     from pymoo.operators.sampling.rnd import IntegerRandomSampling
 
-    def proposals(seed: int) -> Iterator[tuple[int, Callable[[Value], None]]]:
+    def proposals(seed: int) -> Iterator[tuple[int, Callable[[Value], object]]]:
         algorithm = NSGA2(
             pop_size=population,
             sampling=IntegerRandomSampling(),
@@ -126,7 +126,7 @@ def of_optuna(rank_of: Callable[[Sequence[int]], int], population: int) -> Sourc
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
 
-    def proposals(seed: int) -> Iterator[tuple[int, Callable[[Value], None]]]:
+    def proposals(seed: int) -> Iterator[tuple[int, Callable[[Value], object]]]:
         sampler = optuna.samplers.NSGAIISampler(population_size=population, seed=seed)
         study = optuna.create_study(sampler=sampler, directions=["maximize", "minimize"])
         while True:
@@ -134,7 +134,7 @@ def of_optuna(rank_of: Callable[[Sequence[int]], int], population: int) -> Sourc
             codes = [
                 trial.suggest_categorical(f"edge{e}", list(range(OPERATIONS))) for e in range(EDGES)
             ]
-            yield rank_of(codes), lambda v, trial=trial: study.tell(trial, v) and None
+            yield rank_of(codes), partial(study.tell, trial)
 
     return proposals
 

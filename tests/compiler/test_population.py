@@ -76,7 +76,7 @@ def close(a: dict[str, Tensor], b: dict[str, Tensor], tolerance: float) -> None:
     assert a.keys() == b.keys()
     for name, tensor in a.items():
         torch.testing.assert_close(
-            tensor, b[name], rtol=tolerance, atol=tolerance, msg=lambda m, n=name: f"{n}: {m}"
+            tensor, b[name], rtol=tolerance, atol=tolerance, msg=f"{name}: {{}}".format
         )
 
 

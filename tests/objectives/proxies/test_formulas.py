@@ -87,16 +87,19 @@ def test_a_layer_under_a_batch_norm_adds_nothing_to_plain():
 
 def test_fisher_equals_a_sum_over_each_weight():
     module = copy.deepcopy(network()).train()
-    kept = {}
-    for name, layer in module.named_modules():
+    kept = []
+
+    def keep(layer, _, out):
+        out.retain_grad()
+        kept.append((layer, out))
+
+    for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
-            layer.register_forward_hook(
-                lambda m, _, out, name=name: (out.retain_grad(), kept.update({name: (m, out)}))[0]
-            )
+            layer.register_forward_hook(keep)
     x, y = batch()
     F.cross_entropy(module(x), y).backward()
     expected = 0.0
-    for layer, out in kept.values():
+    for layer, out in kept:
         product = out * out.grad
         per_channel = torch.stack(
             [product[:, c].reshape(BATCH, -1).sum(1).pow(2).mean() / 2 for c in range(out.shape[1])]
@@ -171,10 +174,12 @@ def fixed(act=nn.Tanh):
 
 def test_jacob_fro_equals_differences_of_each_output():
     module, (x, _) = fixed(), batch()
+
+    def output(k):
+        return lambda x: module(x)[:, k].sum().item()
+
     with torch.no_grad():
-        columns = [
-            differences(lambda x, k=k: module(x)[:, k].sum().item(), x).flatten(1) for k in range(3)
-        ]
+        columns = [differences(output(k), x).flatten(1) for k in range(3)]
     expected = torch.stack(columns).pow(2).sum((0, 2)).sqrt().mean()
     assert score(network(nn.Tanh), "jacob_fro") == pytest.approx(expected.item(), rel=1e-6)
 
