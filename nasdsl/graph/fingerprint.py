@@ -260,11 +260,16 @@ def shape(entries: tuple[Entry, ...], outputs: tuple[int, ...]) -> bytes:
     key = (entries, outputs)
     found = _SHAPES.get(key)
     if found is None:
-        found = _jointed(entries, outputs) or b"L" + _listed(entries, outputs)
+        found = shaped(entries, outputs)
         if len(_SHAPES) > _KEPT:
             _SHAPES.clear()
         _SHAPES[key] = found
     return found
+
+
+def shaped(entries: tuple[Entry, ...], outputs: tuple[int, ...]) -> bytes:
+    """As :func:`shape`, worked out anew."""
+    return _jointed(entries, outputs) or b"L" + _listed(entries, outputs)
 
 
 _LEAF = b"\xff" * 16

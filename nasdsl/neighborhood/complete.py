@@ -13,14 +13,20 @@ from nasdsl.space.walk import run
 _INDEX = re.compile(r"\[([^\]]*)\]")
 
 
-def complete(space: Space, decisions: Mapping[str, Any]) -> Architecture:
+def complete(
+    space: Space, decisions: Mapping[str, Any], near: Architecture | None = None
+) -> Architecture:
     """The architecture nearest to decisions that may be too few, too many, or impossible.
 
-    A decision of a copy that was not there before repeats the last copy's; any other that has
+    ``near`` is an architecture most of whose decisions they are. A decision of a copy that was not there before repeats the last copy's; any other that has
     no value, or one that is no longer allowed, takes its first legal value.
     """
     flat = space.flat
     if flat is not None:
+        if near is not None and decisions.keys() == near.decisions.keys():
+            rank = flat.moved(near.rank, near.decisions, decisions)
+            if rank is not None:
+                return Architecture(space, decisions, rank)
         # Nothing comes alive or dies in a product; only impossible values are replaced.
         legal = {
             d.name: value if (value := decisions.get(d.name)) in d.place else d.options[0]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
 
 from nasdsl.diagnostics import Diagnostic, DiagnosticError, Span, problem, suggestion
 from nasdsl.graph.network import Network
@@ -64,19 +65,27 @@ class EditRule:
 
 @dataclass(frozen=True, eq=False)
 class Neighbor:
-    """A neighbor: the edit that leads to it, and what is different there.
+    """A neighbor: the edit that leads to it, and where.
 
-    ``changed`` lists ``{"decision", "from", "to"}``; a decision that came alive or died has
-    ``None`` on one side, and for a graph rewrite ``decision`` is the place of the operation.
     Outside the declared space ``rank``, ``decisions`` and ``architecture`` are ``None``.
     ``steps`` counts edits.
     """
 
     edit: str
     subject: Subject
-    changed: tuple[dict[str, Any], ...]
+    center: Subject
+    place: str
     weight: float = 1.0
     steps: int = 1
+
+    @cached_property
+    def changed(self) -> tuple[dict[str, Any], ...]:
+        """What is different from the center: ``{"decision", "from", "to"}`` each.
+
+        A decision that came alive or died has ``None`` on one side, and for a graph rewrite
+        ``decision`` is the place of the operation.
+        """
+        return difference(self.center, self.subject, self.place)
 
     @property
     def architecture(self) -> Architecture | None:
@@ -113,8 +122,7 @@ class Neighbor:
         }
 
 
-@dataclass(frozen=True, eq=False)
-class Candidate:
+class Candidate(NamedTuple):
     """What one edit makes at one place, before it is known whether it counts as a neighbor.
 
     ``place`` is the decision or operation; ``filled`` are the decisions that the edit did not
@@ -172,8 +180,10 @@ class Neighborhood:
             return
         for site, changed in rule.apply(center.decisions, here):
             if edit.here(site):
-                made = complete(self.space, changed)
-                filled = tuple(n for n in made.decisions if n not in changed)
+                made = complete(self.space, changed, center)
+                filled: tuple[str, ...] = ()
+                if made.decisions is not changed:
+                    filled = tuple([n for n in made.decisions if n not in changed])
                 yield from self._next(edit, rules, made, place or site.name, filled)
 
     def _next(
@@ -216,21 +226,22 @@ class Neighborhood:
         reach = self.radius if radius is None else radius
         seen = {_identity(center)}
         found: list[Neighbor] = []
+        bound = bool(self.constraints.conditions)
         shell = [(center, "", 1.0, "")]
         for steps in range(1, reach + 1):
             following = []
             for at, trail, weight, first in shell:
-                for candidate in self.candidates(at):
-                    edit, made = candidate.edit, candidate.subject
+                for edit, where, made, _, _ in self.candidates(at):
                     key = _identity(made)
-                    if key in seen or self._refused(edit, made):
+                    if key in seen:
+                        continue
+                    if (bound or edit.where is not None) and self._refused(edit, made):
                         continue
                     seen.add(key)
                     name = f"{trail} then {edit.name}" if trail else edit.name
-                    place = first or candidate.place
+                    place = first or where
                     following.append((made, name, weight * edit.weight, place))
-                    changed = difference(center, made, place)
-                    found.append(Neighbor(name, made, changed, weight * edit.weight, steps))
+                    found.append(Neighbor(name, made, center, place, weight * edit.weight, steps))
             shell = following
         return found
 

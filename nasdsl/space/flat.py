@@ -56,6 +56,17 @@ class Flat:
         """The rank of legal decisions."""
         return sum(d.place[decisions[d.name]] * d.stride for d in self.digits)
 
+    def moved(self, rank: int, old: Mapping[str, Any], new: Mapping[str, Any]) -> int | None:
+        """The rank of decisions of which few are new; none where one of these is not legal."""
+        for digit in self.digits:
+            value = new[digit.name]
+            if value is not old[digit.name]:
+                place = digit.place
+                if value not in place:
+                    return None
+                rank += (place[value] - place[old[digit.name]]) * digit.stride
+        return rank
+
 
 class _Conditional(Exception):
     """The decisions are no product."""

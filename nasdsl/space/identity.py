@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nasdsl.graph.fingerprint import canonical, cuts, digest, head, sequence
+from nasdsl.graph.fingerprint import canonical, cuts, digest, fingerprint, head, sequence
 from nasdsl.graph.live import ZERO, Sieve
 from nasdsl.graph.network import INPUT, Node
 from nasdsl.operations.operation import Cost, Operation
 from nasdsl.space.bounds import innermost
-from nasdsl.space.registers import KEPT, NotSo, Parts, Program, compiled
+from nasdsl.space.registers import Apart, NotSo, Parts, Program, compiled
 from nasdsl.space.residual import (
     Branch,
     Emit,
@@ -29,12 +29,16 @@ if TYPE_CHECKING:
     from nasdsl.space.space import Space
 
 
+KEPT = 100_000
+
+
 class Identity:
     """The fingerprints of a space's architectures, where they follow from cells alone."""
 
     def __init__(self, space: Space):
         self._space = space
-        self._known: dict[Any, Parts | None] = {}
+        self._known: list[dict[Any, Parts | Apart | None]] = []
+        self._digests: dict[tuple[Parts | Apart, ...], str] = {}
         self._programs: list[Program] = []
         self._compiled: dict[tuple[str, int], tuple[int, int]] = {}
         self._layouts: dict[frozenset[int], _Layout | None] = {}
@@ -42,32 +46,47 @@ class Identity:
 
     def of(self, decisions: Mapping[str, Any]) -> str | None:
         """The fingerprint of an architecture, or none where its network has to be built."""
-        layout = self._plain
-        if layout is None:
+        if self._plain is None:
             return None
-        forms: list[Parts] = []
-        zero: set[int] = set()
+        forms: list[Parts | Apart] = []
         for number, program in enumerate(self._programs):
-            design = (number, *map(decisions.get, program.names))
+            design = tuple(map(decisions.get, program.names))
+            known = self._known[number]
             try:
-                found = self._known[design]
+                found = known[design]
             except KeyError:
-                if len(self._known) >= KEPT:
-                    self._known.clear()
-                found = self._known[design] = program.parts(decisions)
+                if len(known) >= KEPT:
+                    known.clear()
+                found = known[design] = program.parts(decisions, design)
             if found is None:
                 return None
-            if not found:
-                zero.add(number)
             forms.append(found)
-        if zero:
-            layout = self._layout(frozenset(zero))
-            if layout is None:
-                return None
-        out = [
-            piece if isinstance(piece, bytes) else forms[piece[0]][piece[1]]
-            for piece in layout.pieces
-        ]
+        made = tuple(forms)
+        same = self._digests.get(made)
+        if same is None:
+            same = self._digest(made)
+            if same is None:
+                network = self._space.network(decisions)
+                same = fingerprint(network, self._space.operations)
+            if len(self._digests) >= KEPT:
+                self._digests.clear()
+            self._digests[made] = same
+        return same
+
+    def _digest(self, forms: tuple[Parts | Apart, ...]) -> str | None:
+        """The fingerprint of a network with cells of these parts; none where it has to be built."""
+        layout = self._layout(frozenset([i for i, form in enumerate(forms) if form == ()]))
+        if layout is None:
+            return None
+        out = []
+        for piece in layout.pieces:
+            if isinstance(piece, bytes):
+                out.append(piece)
+            else:
+                form = forms[piece[0]]
+                if isinstance(form, Apart):
+                    return None
+                out.append(form[piece[1]])
         return digest(b"".join(out))
 
     def _layout(self, zero: frozenset[int]) -> _Layout | None:
@@ -125,9 +144,9 @@ class Identity:
         # A program that differs in its words alone is the same.
         for number, program in enumerate(self._programs):
             if program.code == made.code:
-                program.words.append(made.words[0])
-                return number, len(program.words) - 1
+                return number, program.used(made.words[0])
         self._programs.append(made)
+        self._known.append({})
         return len(self._programs) - 1, 0
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from nasdsl.graph.fingerprint import RANDOM, cuts, sealed, shape, word
+from nasdsl.graph.fingerprint import RANDOM, Entry, cuts, sealed, shaped, word
 from nasdsl.graph.fingerprint import name as name_of
 from nasdsl.graph.live import COMBINING, IDENTITY, ZERO
 from nasdsl.graph.network import Node
@@ -32,12 +32,23 @@ from nasdsl.space.residual import (
 )
 from nasdsl.space.walk import join, named
 
-KEPT = 100_000
-LONGEST = 5_000
+KEPT = 1_000_000
+"""How many numbers the needs of a program's entries may take in all."""
+KEPT_STATES = 10_000
+LONGEST = 2_000
 """A program of more instructions is not worth its making."""
 
+Entries = list[Entry]
+Part = tuple[Entry, ...]
 Parts = tuple[bytes, ...]
 """The digests of a cell's parts in a row, for each kind of use; nothing where it is zero."""
+
+
+@dataclass(frozen=True)
+class Apart:
+    """A design whose result does not depend on what comes in, as its live operations."""
+
+    entries: Part
 
 
 class NotSo(Exception):
@@ -65,7 +76,18 @@ operation that ``keeps`` zeros makes them of zeros alone, one that ``vanishes`` 
 CONSTANT = -1
 """The number of an entry that is a constant other than zeros."""
 Code = tuple[Any, ...]
-Entries = list[tuple[int, tuple[int, ...], bool]]
+
+
+class _State(NamedTuple):
+    """How far a design has been carried out.
+
+    A register holds 0 for what comes in, i + 1 for the program's entry i, and -1 - n for zeros
+    whose word is n. ``alike`` counts operations with weights that are of one kind and operand,
+    which are not one operation.
+    """
+
+    registers: list[int]
+    alike: dict[tuple[int, Any], int]
 
 
 @dataclass(eq=False)
@@ -77,173 +99,232 @@ class Program:
 
     names: tuple[str, ...]
     code: Any
-    block: list[Code]
+    segments: tuple[tuple[int, list[Code]], ...]
     registers: int
     result: int
     words: list[tuple[bytes, ...]]
-    known: dict[tuple[Any, ...], Parts] = field(default_factory=dict)
 
-    def parts(self, decisions: Mapping[str, Any]) -> Parts | None:
-        """The digests of the parts of a design, or none where its input does not matter."""
-        entries: Entries = []
-        at = self._result(decisions, 0, entries)
+    def __post_init__(self) -> None:
+        self._known: dict[Part, Parts] = {}
+        self._clear()
+
+    def _clear(self) -> None:
+        self._entries: Entries = []
+        self._needs: list[tuple[int, ...]] = [()]
+        self._size = 0
+        self._numbers: dict[tuple[Any, ...], int] = {}
+        self._states: dict[tuple[Any, ...], _State] = {}
+        self._results: dict[int, Parts | Apart | None] = {}
+
+    def parts(self, decisions: Mapping[str, Any], design: tuple[Any, ...]) -> Parts | Apart | None:
+        """The digests of the parts of a design; none where they are not known without a network.
+
+        ``design`` holds the decisions in the order of ``names``.
+        """
+        if self._size >= KEPT:
+            self._clear()
+        at = self._result(decisions, design)
         if at < 0:
             # The next cell is given zeros then, and has to make zeros of them.
-            return () if self._result(decisions, -1, []) < 0 else None
-        left = _needed(entries, at)
-        if left is None:
-            return None
-        key = tuple(left)
-        found = self.known.get(key)
-        if found is None:
-            shapes = _shapes(left)
-            found = self.known[key] = tuple(
-                [
-                    b"".join([sealed(form, [words[n] for n in used]) for form, used in shapes])
-                    for words in self.words
-                ]
-            )
-            if len(self.known) >= KEPT:
-                self.known.clear()
+            zeros = _State([-1] * self.registers, {})
+            for _, block in self.segments:
+                self._carry_out(block, decisions, zeros)
+            return () if zeros.registers[self.result] < 0 else None
+        if at not in self._results:
+            self._results[at] = self._told(at)
+        return self._results[at]
+
+    def _result(self, decisions: Mapping[str, Any], design: tuple[Any, ...]) -> int:
+        """What the result's register holds.
+
+        Designs that begin alike are carried out alike up to there, so that is kept.
+        """
+        known = len(self.segments) - 1
+        state = None
+        while known and state is None:
+            known -= 1
+            state = self._states.get(design[: self.segments[known][0]])
+            if state is not None:
+                known += 1
+        if state is None:
+            state = _State([0] * self.registers, {})
+        for end, block in self.segments[known:]:
+            state = _State(state.registers.copy(), state.alike.copy())
+            self._carry_out(block, decisions, state)
+            if end < len(design):
+                if len(self._states) >= KEPT_STATES:
+                    self._states.clear()
+                self._states[design[:end]] = state
+        return state.registers[self.result]
+
+    def _carry_out(self, block: list[Code], decisions: Mapping[str, Any], state: _State) -> None:
+        """Carry out instructions."""
+        registers, alike = state
+        numbers = self._numbers
+        key: tuple[Any, ...]
+        for step in block:
+            kind = step[0]
+            if kind == SLOT:
+                self._carry_out(step[2][decisions[step[1]]], decisions, state)
+            elif kind == CHAIN:
+                _, to, of, applied = step
+                at = registers[of]
+                for number, zero, keeps, merges in applied:
+                    if at < 0:
+                        if keeps:
+                            at = -1 - zero
+                            continue
+                        if merges:
+                            number = CONSTANT
+                    key = (number, at)
+                    if not merges:
+                        count = alike[key] = alike.get(key, 0) + 1
+                        key = (number, at, count)
+                    at = numbers.get(key) or self._entry(key, number, (at,), True)
+                registers[to] = at
+            elif kind == ADD:
+                _, to, zero, of, number = step
+                left = [r for o in of if (r := registers[o]) >= 0]
+                if len(left) < 2:
+                    registers[to] = left[0] if left else -1 - zero
+                    continue
+                left.sort()
+                key = (number, tuple(left))
+                registers[to] = numbers.get(key) or self._entry(key, number, key[1], False)
+            elif kind == MOVE:
+                registers[step[1]] = registers[step[2]]
+            elif kind == PUT:
+                registers[step[1]] = -1 - step[2]
+            else:
+                _, to, zero, of, number, keeps, vanishes, ordered, merges = step
+                given = [registers[o] for o in of]
+                if (vanishes and min(given) < 0) or (keeps and max(given) < 0):
+                    registers[to] = -1 - zero
+                    continue
+                if not ordered:
+                    given.sort()
+                if merges and max(given) < 0:
+                    number = CONSTANT
+                operands = tuple(given)
+                key = (number, operands)
+                if not merges:
+                    count = alike[key] = alike.get(key, 0) + 1
+                    key = (number, operands, count)
+                registers[to] = numbers.get(key) or self._entry(key, number, operands, ordered)
+
+    def _entry(
+        self, key: tuple[Any, ...], number: int, operands: tuple[int, ...], ordered: bool
+    ) -> int:
+        """The number of an entry that is new."""
+        self._entries.append((number, operands, ordered))
+        found = self._numbers[key] = len(self._entries)
+        if len(operands) == 1:
+            below = self._needs[max(operands[0], 0)]
+        else:
+            below = tuple(sorted({n for o in operands if o > 0 for n in self._needs[o]}))
+        self._needs.append((*below, found))
+        self._size += len(below) + 1
         return found
 
-    def _result(self, decisions: Mapping[str, Any], given: int, entries: Entries) -> int:
-        registers = [given] * self.registers
-        _carry_out(self.block, decisions, registers, entries, {})
-        return registers[self.result]
+    def _told(self, result: int) -> Parts | Apart | None:
+        """The digests of the parts that lead to an entry, for each kind of use."""
+        parts = self._parted(result)
+        if parts is None or isinstance(parts, Apart):
+            return parts
+        found = [self._known.get(part) or self._sealed(part) for part in parts]
+        return tuple([b"".join([each[i] for each in found]) for i in range(len(self.words))])
 
+    def _parted(self, result: int) -> list[Part] | Apart | None:
+        """What an entry needs in parts: one ends where a single tensor carries everything on.
 
-def _carry_out(
-    block: list[Code],
-    decisions: Mapping[str, Any],
-    registers: list[int],
-    entries: Entries,
-    merged: dict[Any, int],
-) -> None:
-    """Carry out instructions.
-
-    A register holds 0 for what comes in, i + 1 for entry i, and -1 - n for zeros whose word is n.
-    """
-    for step in block:
-        kind = step[0]
-        if kind == SLOT:
-            _carry_out(step[2][decisions[step[1]]], decisions, registers, entries, merged)
-            continue
-        if kind == CHAIN:
-            _, to, of, applied = step
-            at = registers[of]
-            for number, zero, keeps, merges in applied:
-                if at < 0 and keeps:
-                    at = -1 - zero
-                    continue
-                operands: tuple[int, ...] = (at,)
-                if merges and at < 0:
-                    number = CONSTANT
-                elif merges:
-                    known = merged.get((number, operands))
-                    if known is not None:
-                        at = known
-                        continue
-                    merged[number, operands] = len(entries) + 1
-                entries.append((number, operands, True))
-                at = len(entries)
-            registers[to] = at
-            continue
-        if kind == MOVE:
-            registers[step[1]] = registers[step[2]]
-            continue
-        if kind == PUT:
-            registers[step[1]] = -1 - step[2]
-            continue
-        if kind == ADD:
-            _, to, zero, of, number = step
-            left = [r for o in of if (r := registers[o]) >= 0]
-            if len(left) < 2:
-                registers[to] = left[0] if left else -1 - zero
-                continue
-            left.sort()
-            operands, ordered, merges = tuple(left), False, True
-        else:
-            _, to, zero, of, number, keeps, vanishes, ordered, merges = step
-            given = [registers[o] for o in of]
-            if (vanishes and min(given) < 0) or (keeps and max(given) < 0):
-                registers[to] = -1 - zero
-                continue
-            if not ordered:
-                given.sort()
-            operands = tuple(given)
-            if merges and max(given) < 0:
-                number = CONSTANT
-        if merges:
-            known = merged.get((number, operands))
-            if known is not None:
-                registers[to] = known
-                continue
-            merged[number, operands] = len(entries) + 1
-        entries.append((number, operands, ordered))
-        registers[to] = len(entries)
-
-
-def _needed(entries: Entries, result: int) -> Entries | None:
-    """What the result needs, in order.
-
-    None where it needs a constant other than zeros, or does not depend on what comes in.
-
-    What depends on constants alone stands right before what first uses it.
-    """
-    needed = [False] * (result + 1)
-    needed[result] = True
-    constants = False
-    for i in range(result, 0, -1):
-        if needed[i]:
-            if entries[i - 1][0] == CONSTANT:
-                return None
-            for o in entries[i - 1][1]:
-                if o >= 0:
-                    needed[o] = True
-                else:
-                    constants = True
-    left: Entries = []
-    if constants:
-        return left if _with_constants(entries, needed, left) else None
-    if all(needed[1:]):
-        return entries[:result]
-    place = [0] * (result + 1)
-    for i in range(1, result + 1):
-        if needed[i]:
-            number, operands, ordered = entries[i - 1]
-            if len(operands) == 1:
-                given: tuple[int, ...] = (place[operands[0]],)
+        None where the entry needs a constant other than zeros.
+        """
+        known, needs = self._entries, self._needs[result]
+        lowest = result
+        ends = []
+        for at in reversed(needs):
+            if lowest >= at:
+                # Nothing after it reads what is before it.
+                ends.append(at)
+            operands = known[at - 1][1]
+            low = operands[0] if len(operands) == 1 else min(operands)
+            if low < lowest:
+                lowest = low
+        place = {0: 0}
+        part: Entries = []
+        if lowest < 0:
+            for at in needs:
+                number, operands, ordered = known[at - 1]
+                if number == CONSTANT:
+                    return None
+                part.append((number, tuple([place.get(o, o) for o in operands]), ordered))
+                place[at] = len(part)
+            return _with_constants(part)
+        parts = []
+        for at in needs:
+            number, operands, ordered = known[at - 1]
+            # Places are in the order of numbers, so the operands of a sum stay sorted.
+            part.append((number, tuple([place[o] for o in operands]), ordered))
+            if at == ends[-1]:
+                ends.pop()
+                parts.append(tuple(part))
+                part, place = [], {at: 0}
             else:
-                moved = [place[o] for o in operands]
-                if not ordered:
-                    moved.sort()
-                given = tuple(moved)
-            left.append((number, given, ordered))
-            place[i] = len(left)
-    return left
+                place[at] = len(part)
+        return parts
 
-
-def _shapes(left: Entries) -> list[tuple[bytes, list[int]]]:
-    """The shape of each part, and the numbers of the words in it."""
-    found = []
-    before = 0
-    for cut in cuts([(), *[e[1] for e in left]])[1:]:
-        inside = left[before:cut]
-        used = sorted({e[0] for e in inside})
+    def _sealed(self, part: Part) -> Parts:
+        """The digest of a part for each kind of use."""
+        used = sorted({number for number, _, _ in part})
         rank = {number: i for i, number in enumerate(used)}
-        ranked = tuple(
-            [(rank[n], tuple([o - before for o in below]), ordered) for n, below, ordered in inside]
-        )
-        found.append((shape(ranked, (len(inside),)), used))
-        before = cut
-    return found
+        entries = tuple([(rank[n], of, ordered) for n, of, ordered in part])
+        form = shaped(entries, (len(part),))
+        found = tuple([sealed(form, [words[n] for n in used]) for words in self.words])
+        if len(self._known) >= KEPT_STATES:
+            self._known.clear()
+        self._known[part] = found
+        return found
+
+    def used(self, words: tuple[bytes, ...]) -> int:
+        """The number of another kind of use, with these words."""
+        self.words.append(words)
+        self._known.clear()
+        self._clear()
+        return len(self.words) - 1
 
 
-def _with_constants(entries: Entries, needed: list[bool], left: Entries) -> bool:
-    """Adds what is needed to ``left``; whether the last depends on what comes in."""
+def _segments(block: list[Code]) -> tuple[tuple[int, list[Code]], ...]:
+    """Instructions cut before decisions, each piece with how many have been made by its end."""
+    made: set[str] = set()
+    out: list[tuple[int, list[Code]]] = [(0, [])]
+    for step in block:
+        new = set(_decides([step])) - made
+        if new and made:
+            out.append((0, []))
+        made |= new
+        out[-1][1].append(step)
+        out[-1] = (len(made), out[-1][1])
+    return tuple(out)
+
+
+def _decides(block: Iterable[Code]) -> Iterator[str]:
+    """The decisions that instructions ask for."""
+    for step in block:
+        if step[0] == SLOT:
+            yield step[1]
+            for inner in step[2].values():
+                yield from _decides(inner)
+
+
+def _with_constants(entries: Entries) -> list[Part] | Apart:
+    """The parts of entries that read zeros.
+
+    Zeros become entries of their own. What depends on constants alone stands right before what
+    first uses it.
+    """
     place = {0: 0}
     alone: set[int] = set()
+    left: Entries = []
 
     def put(i: int) -> int:
         if i < 0:
@@ -258,13 +339,20 @@ def _with_constants(entries: Entries, needed: list[bool], left: Entries) -> bool
             place[i] = len(left)
         return place[i]
 
-    for i in range(1, len(needed)):
-        if needed[i]:
-            if all(o < 0 or o in alone for o in entries[i - 1][1]):
-                alone.add(i)
-            else:
-                put(i)
-    return len(needed) - 1 not in alone
+    for i, (_, operands, _) in enumerate(entries, 1):
+        if all(o < 0 or o in alone for o in operands):
+            alone.add(i)
+        else:
+            put(i)
+    if len(entries) in alone:
+        return Apart(tuple(entries))
+    parts = []
+    before = 0
+    for cut in cuts([(), *[e[1] for e in left]])[1:]:
+        inside = left[before:cut]
+        parts.append(tuple([(n, tuple([o - before for o in of]), q) for n, of, q in inside]))
+        before = cut
+    return parts
 
 
 _NO_SETTINGS: Mapping[str, Any] = {}
@@ -295,7 +383,7 @@ class _Compiler:
         block, result = self._compiled(use.body, (0,), use.cell, "")
         block = _chained(block, result)
         code = (tuple(self._names), result, self._registers, _frozen(block))
-        return Program(tuple(self._names), code, block, self._registers, result, [words])
+        return Program(tuple(self._names), code, _segments(block), self._registers, result, [words])
 
     def _register(self) -> int:
         self._registers += 1
