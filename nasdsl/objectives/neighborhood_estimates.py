@@ -35,8 +35,9 @@ from nasdsl.seeding import derive, generator
 from nasdsl.training import task
 from nasdsl.training.data.dataset import Dataset
 from nasdsl.training.layout import arrange
-from nasdsl.training.loop import batches, optimizer_for
+from nasdsl.training.loop import batches
 from nasdsl.training.settings import TrainSettings
+from nasdsl.training.steps import optimizer_for
 
 PRICE = 2.0
 """Training steps for all neighbors together, by steps of the center's training."""

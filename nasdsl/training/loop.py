@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from nasdsl.seeding import derive
-from nasdsl.training import augment, task
+from nasdsl.training import augment
 from nasdsl.training.data.dataset import Dataset, Split
 from nasdsl.training.history import Diverged, EpochRecord, TrainResult
 from nasdsl.training.layout import arrange
-from nasdsl.training.settings import Sgd, TrainSettings
-from nasdsl.training.sharpness import ascend, descend, frozen_statistics
+from nasdsl.training.settings import TrainSettings
+from nasdsl.training.steps import steps_for
 
 PREDICTION_BATCH = 500
 _CHECK_EVERY = 50
@@ -60,7 +60,7 @@ def train(
     if not parameters:  # nothing to learn, as a network of pooling alone
         module.eval()
         return TrainResult((), 0, time.perf_counter() - began)
-    optimizer = optimizer_for(parameters, settings)
+    make = steps_for(module, parameters, settings, device)
     history: list[EpochRecord] = []
     check_every = 1 if device.type == "cpu" else _CHECK_EVERY
 
@@ -74,10 +74,8 @@ def train(
                 if step == total:
                     break
                 lr = settings.optimizer.lr * rate(settings, step, total, warmup)
-                for group in optimizer.param_groups:
-                    group["lr"] = lr
                 again = partial(reseed, derive(seed, "noise", settings.seed, step))
-                losses.append(_step(module, parameters, optimizer, x, y, settings, again))
+                losses.append(make(x, y, lr, again))
                 if len(losses) - checked >= check_every:
                     _finite(losses[checked:], first + checked)
                     checked = len(losses)
@@ -85,7 +83,7 @@ def train(
             mean = float(torch.stack(losses).double().mean())
             history.append(EpochRecord(epoch + 1, mean, lr))
     module.eval()
-    optimizer.zero_grad()
+    make.optimizer.zero_grad()
     return TrainResult(tuple(history), total, time.perf_counter() - began)
 
 
@@ -124,68 +122,6 @@ def evaluating(module: nn.Module) -> Iterator[None]:
     finally:
         for part in training:  # not train(): parts may have had modes of their own
             part.training = True
-
-
-def _step(
-    module: nn.Module,
-    parameters: list[nn.Parameter],
-    optimizer: torch.optim.Optimizer,
-    x: Tensor,
-    y: Tensor,
-    settings: TrainSettings,
-    reseed: Callable[[], None],
-) -> Tensor:
-    """One optimizer step; gives the loss at the weights before it."""
-
-    def backward() -> Tensor:
-        optimizer.zero_grad()
-        reseed()  # both passes of a sharpness-aware step drop the same units
-        with precision(settings, x.device):
-            output = module(x)
-        value = task.loss(output, y, settings.label_smoothing)
-        torch.autograd.backward(value)
-        return value.detach()
-
-    value = backward()
-    if settings.sharpness is not None:
-        old = ascend(parameters, settings.sharpness.rho, settings.sharpness.adaptive)
-        with frozen_statistics(module):
-            backward()
-        descend(parameters, old)
-    if settings.clip is not None:
-        nn.utils.clip_grad_norm_(parameters, settings.clip)
-    optimizer.step()
-    return value
-
-
-def precision(settings: TrainSettings, device: torch.device) -> AbstractContextManager[object]:
-    """Within it, forward passes compute in bfloat16 where the settings and the device say so."""
-    if settings.bf16 and device.type == "cuda":
-        return torch.autocast("cuda", torch.bfloat16)
-    return nullcontext()
-
-
-def optimizer_for(parameters: list[nn.Parameter], settings: TrainSettings) -> torch.optim.Optimizer:
-    """The optimizer that the settings ask for, with their learning rate.
-
-    Not torch's fused one: on a CPU it was no more than 5 % faster, and it cannot step parameters
-    of which some get their first gradient later than others, as those of shared weights do.
-    """
-    rule = settings.optimizer
-    if isinstance(rule, Sgd):
-        return torch.optim.SGD(
-            parameters,
-            lr=rule.lr,
-            momentum=rule.momentum,
-            weight_decay=rule.weight_decay,
-            nesterov=rule.nesterov,
-        )
-    return torch.optim.AdamW(
-        parameters,
-        lr=rule.lr,
-        betas=(rule.beta1, rule.beta2),
-        weight_decay=rule.weight_decay,
-    )
 
 
 def batches(

@@ -20,16 +20,10 @@ from nasdsl.seeding import derive
 from nasdsl.training import task
 from nasdsl.training.data.dataset import Dataset
 from nasdsl.training.history import Diverged, EpochRecord, TrainResult
-from nasdsl.training.loop import (
-    PREDICTION_BATCH,
-    batches,
-    optimizer_for,
-    precision,
-    predict,
-    rate,
-)
+from nasdsl.training.loop import PREDICTION_BATCH, batches, predict, rate
 from nasdsl.training.settings import Sharpness, TrainSettings
 from nasdsl.training.sharpness import frozen_statistics
+from nasdsl.training.steps import optimizer_for, precision
 
 _TINY = 1e-12
 
@@ -51,7 +45,7 @@ def train_population(
         population: on any device; it is moved.
         data: whose training split is used, on the device.
         settings: as read from the text; ``channels_last`` has no effect, since fused operations
-            are slower so.
+            are slower so, and neither has ``cuda_graph``.
         seed: of order, augmentation and dropout, for all members.
         device: where module and data are.
     """

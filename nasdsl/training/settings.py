@@ -65,6 +65,7 @@ class TrainSettings:
         clip: bound of the gradient's global norm, where given.
         bf16: compute in bfloat16 where the device is CUDA.
         channels_last: keep images in memory with their channels last.
+        cuda_graph: replay each step as one graph of kernels where the device is CUDA.
         seed: another seed gives another training run of the same networks.
     """
 
@@ -82,6 +83,7 @@ class TrainSettings:
     clip: float | None = None
     bf16: bool = False
     channels_last: bool = False
+    cuda_graph: bool = False
     seed: int = 0
 
 
@@ -218,6 +220,11 @@ TRAIN_ITEMS: dict[str, Item] = table(
         "keep images in memory with their channels last: faster for large ones, equal within "
         "rounding",
     ),
+    Item(
+        "cuda_graph",
+        (),
+        "replay each training step as one CUDA graph, equal within rounding; no effect on a CPU",
+    ),
     Item("seed", _value("int", minimum=0, doc="any number"), "another run of the same training"),
 )
 
@@ -321,7 +328,7 @@ def read_train(entries: Iterable[Entry]) -> tuple[TrainSettings, list[Diagnostic
             values["crop"] = options["padding"]
         elif name in ("cosine", "constant"):
             values |= {"schedule": name, **options}
-        else:  # flip, bf16, channels_last: words that switch something on
+        else:  # flip, bf16, channels_last, cuda_graph: words that switch something on
             values[name] = True
     settings = TrainSettings(**values)
     optimizer = settings.optimizer
