@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -90,36 +89,29 @@ def shared(
     method: Estimator,
     price: float,
 ) -> list[float]:
-    """Means of estimates with shared weights, kept after every center.
-
-    The thread's seconds for each, beyond the center's own training, are kept beside.
-    """
+    """Means of estimates with shared weights, kept after every center."""
     found = []
     for ball in balls:
-        center = ball[0].fingerprint
-        name = f"{center}:{method}:{price:g}"
-        estimate = partial(_shared, scratch, ball, own[center], method, price, name)
+        # By the rank: equal networks that differ in what is dead have other neighbors.
+        name = f"rank {ball[0].rank}:{method}:{price:g}"
+        mine = own[ball[0].fingerprint]
+        estimate = partial(_shared, scratch, ball, mine, method, price)
         found.append(scratch.kept.get(name, estimate))
         scratch.kept.save()
     return found
 
 
-def _shared(
-    scratch: Scratch, ball: Ball, own: float, method: Estimator, price: float, name: str
-) -> float:
+def _shared(scratch: Scratch, ball: Ball, own: float, method: Estimator, price: float) -> float:
     center, near = ball
     networks = [n.network for n in near]
-    module = scratch.center(center)
-    began = time.thread_time()
     values = estimates(
         center.network,
         networks,
-        module,
+        scratch.center(center),
         scratch.data,
         scratch.setting.train,
         derive(0, "estimate", center.fingerprint),
         method,
         price,
     )
-    scratch.kept.put(f"{name}:seconds", time.thread_time() - began)
     return statistics.fmean([own, *shrunk(own, networks, values)])

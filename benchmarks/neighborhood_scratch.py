@@ -110,10 +110,6 @@ class Kept:
             self._values[name] = measure()
         return self._values[name]
 
-    def put(self, name: str, value: float) -> None:
-        """Keeps a number that was measured along with another."""
-        self._values[name] = value
-
     def save(self) -> None:
         """Writes all that is known, whole or not at all."""
         if self._path is not None:
@@ -130,7 +126,7 @@ class Scratch:
         self.data = data
         self.kept = kept
         self.device = device
-        self._centers: dict[str, torch.nn.Module] = {}
+        self._centers: dict[int, torch.nn.Module] = {}
 
     def module(self, architecture: Architecture, seed: int) -> torch.nn.Module:
         """The network, trained; equal ones of equal seed are equal."""
@@ -140,10 +136,13 @@ class Scratch:
         return module
 
     def center(self, architecture: Architecture) -> torch.nn.Module:
-        """A center of the first measurement, trained once."""
-        if architecture.fingerprint not in self._centers:
-            self._centers[architecture.fingerprint] = self.module(architecture, 0)
-        return self._centers[architecture.fingerprint]
+        """A center of the first measurement, trained once.
+
+        By its rank: the modules of equal networks may have other names.
+        """
+        if architecture.rank not in self._centers:
+            self._centers[architecture.rank] = self.module(architecture, 0)
+        return self._centers[architecture.rank]
 
     def accuracies(self, balls: Sequence[Ball], seed: int) -> dict[str, float]:
         """By fingerprint, in percent of the validation samples; saved after every ball."""

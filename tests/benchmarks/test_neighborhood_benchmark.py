@@ -100,7 +100,27 @@ def test_a_run_that_goes_on_ends_as_one_that_was_not_cut(tmp_path: Path) -> None
     finally:
         torch.set_num_threads(threads)
     assert json.loads(path.read_text())["values"].keys() == known.keys()
-    assert sum(name.endswith(":seconds") for name in known) == len(balls)
+
+
+def test_equal_centers_have_estimates_of_their_own(tmp_path: Path) -> None:
+    """Two cells of which only dead edges differ: one network, but other neighbors."""
+    setting = Setting("tiny", cells(8, 2), TrainSettings(steps=1, batch=8))
+    space = nasdsl.load(setting.space)
+    dead = {**dict.fromkeys(space.sample(0).decisions, "none"), WAY: "skip_connect"}
+    centers = [space.architecture(d) for d in (dead, {**dead, "Cell.n[1].0": "skip_connect"})]
+    assert centers[0].fingerprint == centers[1].fingerprint
+    # Of the first center a neighbor that is the center again, of the second one that is not.
+    ways = ({"Cell.n[1].0": "skip_connect"}, {"Cell.n[3].1": "skip_connect"})
+    balls = [
+        (center, [space.architecture({**center.decisions, **way})])
+        for center, way in zip(centers, ways, strict=True)
+    ]
+    kept = Kept(setting.name, tmp_path / "kept.json")
+    scratch = Scratch(setting, data_for(8, 16, "cpu"), kept)
+    own = {centers[0].fingerprint: 1000.0}
+    first, second = shared(scratch, balls, own, "shared", 1.0)
+    assert first == 1000.0
+    assert second < 1000.0
 
 
 def test_points_stand_at_their_price_and_tau() -> None:
