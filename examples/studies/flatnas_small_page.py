@@ -1,25 +1,19 @@
 """The page of the study of FlatNAS, scaled down: its tables and its plot, from its figures.
 
-    python examples/studies/flatnas_small_page.py flatnas_small.json docs/studies
+    python examples/studies/flatnas_small_page.py cifar10.json fashion_mnist.json docs/studies
 
 Writes flatnas_small.md and flatnas_small.svg into the folder. Every number on the page, those in
-the sentences too, is read from the file.
+the sentences too, is read from the files, one for each data set.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from statistics import fmean, stdev
-from typing import Any
+from collections.abc import Sequence
 
 from scipy.stats import kendalltau
-from scipy.stats import t as student
+from study_frame import Figures, interval, rule, shown, svg, swatch, table, write_page
 
-Figures = Mapping[str, Any]
 OPTIMIZERS = {"sgd": "SGD", "sam": "SAM"}
 COLORS = {"sgd": "#1f5fa8", "sam": "#c0562b"}
 DATA = {"cifar10_subset": "the CIFAR-10 subset", "fashion_mnist": "Fashion-MNIST"}
@@ -42,37 +36,13 @@ more steps by SGD or {sam_steps} by SAM, and is measured: clean error on the tes
 over the 15 corruptions at five severities (mCE, not normalized, {corrupted} test images in 75 ways),
 and R_sigma on {validation} validation images with 20 copies ({copies} in the search).
 
-    python examples/studies/flatnas_small.py --seeds {seeds} --json flatnas_small.json{option}
-    python examples/studies/flatnas_small_page.py flatnas_small.json docs/studies
+{commands}
+    python examples/studies/flatnas_small_page.py {files} docs/studies
 
-This is the reduced form, one process on a CPU: {seeds} seeds, {minutes:.0f} minutes of CPU time.
+This is the reduced form, one process on a CPU: {seeds} seeds, {minutes} minutes of CPU time.
 Intervals are Student's over the seeds, at 95 %, and not cut where a figure cannot lie; those of
 differences are paired by seed.
 """
-
-
-def interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean and 95 % limits; infinite limits for a single value."""
-    mean, n = fmean(values), len(values)
-    if n < 2:
-        return mean, -math.inf, math.inf
-    half = float(student.ppf(0.975, n - 1)) * stdev(values) / math.sqrt(n)
-    return mean, mean - half, mean + half
-
-
-def shown(values: Sequence[float], sign: str = "", digits: int = 1) -> str:
-    """A mean with its interval, ``61.2 [58.0, 64.4]``."""
-    mean, low, high = interval(values)
-    text = f"{mean:{sign},.{digits}f}"
-    if math.isinf(low):
-        return text
-    return f"{text} [{low:{sign},.{digits}f}, {high:{sign},.{digits}f}]"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def values(figures: Figures, optimizer: str, alpha: float, key: str) -> list[float]:
@@ -113,10 +83,8 @@ def _picks(figures: Figures) -> str:
             )
             params = shown(values(figures, optimizer, alpha, "params"), digits=0)
             rows.append((label, _name(alpha), mce, error, change, params))
-    return (
-        "## The picks\n\nLess is better throughout; errors and R_sigma in percent.\n\n"
-        + table(("training", "search", "mCE", "clean error", "R_sigma", "parameters"), rows)
-        + "\n![mCE by search](flatnas_small.svg)\n"
+    return "### The picks\n\nLess is better throughout; errors and R_sigma in percent.\n\n" + table(
+        ("training", "search", "mCE", "clean error", "R_sigma", "parameters"), rows
     )
 
 
@@ -152,7 +120,7 @@ def _comparisons(figures: Figures) -> str:
         "- The paper's comparison, SAM with alpha 0.5 less SGD with accuracy alone: " + said + "."
     )
     return (
-        "## Differences\n\n"
+        "### Differences\n\n"
         + "\n".join(lines)
         + f"\n\nThat is {len(said_of)} intervals, of which {sum(said_of)} leave out 0; at 95 % each, "
         f"{len(said_of) / 20:.0f} or so would if nothing differed.\n"
@@ -179,7 +147,7 @@ def _correlation(figures: Figures) -> str:
             cells.append(f"{shown(found, '+', 2)} ({told(found)} from 0)" if found else "-")
         rows.append((label, *cells))
     return (
-        "## Does R_sigma rank robustness?\n\n"
+        "### Does R_sigma rank robustness?\n\n"
         f"Kendall's tau with mCE over {figures['scale']['sampled']} uniform draws on each supernet, "
         "as lent, before any further training. A flat network would have a small R_sigma and a "
         "small mCE, a tau above 0.\n\n"
@@ -203,11 +171,11 @@ def _supernets(figures: Figures) -> str:
                 label,
                 " or ".join(passes),
                 shown([s["loss"][-1] for s in of], digits=2),
-                shown(searched),
+                shown(searched, digits=1),
             )
         )
     return (
-        "## The supernets\n\nPasses, the training loss of the last epoch in nats, and the "
+        "### The supernets\n\nPasses, the training loss of the last epoch in nats, and the "
         "validation error of the most accurate architecture that was measured, as lent.\n\n"
         + table(("training", "passes", "loss", "error"), rows)
     )
@@ -224,29 +192,36 @@ LIMITS = """\
 """
 
 
-def drawing(figures: Figures) -> str:
-    """mCE of the picks by search and training: means, intervals and single seeds."""
+WIDTH, HEIGHT, LEFT, PANEL = 520, 220, 50, 272
+"""Of a panel's axes, where they begin, and from one panel to the next."""
+
+
+def drawing(*runs: Figures) -> str:
+    """mCE of the picks by search and training, a panel for each data set."""
+    parts = [line for at, run in enumerate(runs) for line in _panel(run, 24 + at * PANEL)]
+    bottom = len(runs) * PANEL + 20
+    parts += [
+        swatch(LEFT + 70 * at, bottom, COLORS[optimizer], label)
+        for at, (optimizer, label) in enumerate(OPTIMIZERS.items())
+    ]
+    said = "mCE in percent: mean, 95 % interval, single seeds"
+    parts.append(f'<text x="{LEFT + 160}" y="{bottom}">{said}</text>')
+    return svg(600, bottom + 16, "Mean corruption error of the picks", parts)
+
+
+def _panel(figures: Figures, top: int) -> list[str]:
+    """Means, intervals and single seeds of one data set, below ``top``."""
     order = [(o, a) for a in alphas(figures) for o in OPTIMIZERS]
     every = [v for o, a in order for v in values(figures, o, a, "mce")]
     low, high = 5 * math.floor(min(every) / 5 - 1), 5 * math.ceil(max(every) / 5 + 1)
-    left, top, width, height = 50, 20, 520, 240
 
     def y(value: float) -> float:
-        return float(top + height * (high - min(max(value, low), high)) / (high - low))
+        return float(top + HEIGHT * (high - min(max(value, low), high)) / (high - low))
 
-    parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 320" font-family="sans-serif" '
-        'font-size="11" role="img" aria-label="Mean corruption error of the picks">',
-        '<rect width="600" height="320" fill="#ffffff"/>',
-    ]
-    for value in range(low, high + 1, 5):
-        parts.append(
-            f'<line x1="{left}" x2="{left + width}" y1="{y(value):.1f}" y2="{y(value):.1f}" '
-            f'stroke="#dddddd"/><text x="{left - 6}" y="{y(value) + 4:.1f}" '
-            f'text-anchor="end">{value}</text>'
-        )
+    parts = [f'<text x="{LEFT}" y="{top - 8}" font-weight="bold">{_title(figures)}</text>']
+    parts += [rule(LEFT, LEFT + WIDTH, y(value), str(value)) for value in range(low, high + 1, 5)]
     for at, (optimizer, alpha) in enumerate(order):
-        x = left + width * (at + 0.5) / len(order)
+        x = LEFT + WIDTH * (at + 0.5) / len(order)
         found = values(figures, optimizer, alpha, "mce")
         mean, bottom, above = interval(found)
         color = COLORS[optimizer]
@@ -260,34 +235,50 @@ def drawing(figures: Figures) -> str:
             f'<circle cx="{x + 10:.1f}" cy="{y(v):.1f}" r="2" fill="{color}"/>' for v in found
         ]
         if at % 2 == 0:
-            middle = left + width * (at + 1) / len(order)
+            middle = LEFT + WIDTH * (at + 1) / len(order)
             parts.append(
-                f'<text x="{middle:.1f}" y="{top + height + 16}" text-anchor="middle">'
+                f'<text x="{middle:.1f}" y="{top + HEIGHT + 16}" text-anchor="middle">'
                 f"{_name(alpha)}</text>"
             )
-    for at, (optimizer, label) in enumerate(OPTIMIZERS.items()):
-        parts.append(
-            f'<rect x="{left + 70 * at}" y="292" width="12" height="10" '
-            f'fill="{COLORS[optimizer]}"/><text x="{left + 70 * at + 18}" y="301">{label}</text>'
-        )
-    parts.append(
-        f'<text x="{left + 160}" y="301">mCE in percent: mean, 95 % interval, single seeds</text>'
-    )
-    return "\n".join([*parts, "</svg>"]) + "\n"
+    return parts
 
 
-def page(figures: Figures) -> str:
+def _title(figures: Figures) -> str:
+    name = DATA[figures["data"]]
+    return name[0].upper() + name[1:]
+
+
+def _part(figures: Figures) -> str:
+    """What was found on one data set."""
+    sections = (_picks, _comparisons, _correlation, _supernets)
+    return "\n".join([f"## {_title(figures)}\n", *(section(figures) for section in sections)])
+
+
+def page(*runs: Figures) -> str:
     """The page in Markdown."""
-    scale, seeds = figures["scale"], figures["seeds"]
+    first = runs[0]
+    scale = first["scale"]
+    if any(run["scale"] != scale or run["bound"] != first["bound"] for run in runs):
+        raise SystemExit("the data sets were studied with different settings")
+    counts = {len(run["seeds"]) for run in runs}
+    files = [f"{run['data']}.json" for run in runs]
+    commands = [
+        f"    python examples/studies/flatnas_small.py --seeds {len(run['seeds'])} "
+        f"--json {run['data']}.json"
+        + (" --fashion FOLDER" if run["data"] == "fashion_mnist" else "")
+        for run in runs
+    ]
+    minutes = [sum(r["cpu_seconds"] for r in run["seeds"].values()) / 60 for run in runs]
     head = INTRODUCTION.format(
-        bound=figures["bound"],
-        data=DATA[figures["data"]],
-        option="" if figures["data"] == "cifar10_subset" else " --fashion FOLDER",
+        bound=first["bound"],
+        data=" and of ".join(DATA[run["data"]] for run in runs),
+        commands="\n".join(commands),
+        files=" ".join(files),
         sgd_epochs=scale["epochs"],
         sam_epochs=scale["epochs"] // 2,
         sam_steps=scale["steps"] // 2,
-        seeds=len(seeds),
-        minutes=sum(run["cpu_seconds"] for run in seeds.values()) / 60,
+        seeds=" and ".join(map(str, sorted(counts))),
+        minutes=" and ".join(f"{m:.0f}" for m in minutes),
         **{
             key: scale[key]
             for key in (
@@ -296,30 +287,13 @@ def page(figures: Figures) -> str:
             )
         },
     )  # fmt: skip
-    # What a reader must know of this very run, where its figures say so.
-    notes = [figures["note"] + "\n"] if "note" in figures else []
-    return "\n".join(
-        [
-            head,
-            *notes,
-            _picks(figures),
-            _comparisons(figures),
-            _correlation(figures),
-            _supernets(figures),
-            LIMITS,
-        ]
-    )
+    plot = "![mCE by search](flatnas_small.svg)\n"
+    return "\n".join([head, plot, *map(_part, runs), LIMITS])
 
 
 def main() -> None:
     """Reads the figures and writes the page."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("figures", type=Path, help="the file that --json of the study wrote")
-    parser.add_argument("folder", type=Path, help="where the page goes")
-    given = parser.parse_args()
-    figures = json.loads(given.figures.read_text(encoding="utf-8"))
-    (given.folder / "flatnas_small.md").write_text(page(figures), encoding="utf-8")
-    (given.folder / "flatnas_small.svg").write_text(drawing(figures), encoding="utf-8")
+    write_page("flatnas_small", __doc__, page, drawing, several=True)
 
 
 if __name__ == "__main__":

@@ -17,11 +17,8 @@ short keeps what it has; a file that holds trainings of the same settings is gon
 
 from __future__ import annotations
 
-import argparse
 import csv
 import gzip
-import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -29,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from study_frame import check, earlier, options, write_json
 
 import nasdsl
 from nasdsl.space import Space
@@ -38,7 +36,6 @@ from nasdsl.training.oneshot.darts import train_darts
 from nasdsl.training.oneshot.settings import DartsSettings
 from nasdsl.training.settings import DataSettings, TrainSettings
 
-ROOT = Path(__file__).resolve().parents[2]
 SPACE = Path(__file__).with_suffix(".nas")
 IMAGES = "cifar10_subset_10k_2k.npz"
 TABLE = "nasbench201_accuracy.csv.gz"
@@ -73,7 +70,7 @@ class Scale:
         return {"darts": plain, "na_darts": aware}
 
 
-QUICK = Scale(images=64, epochs=2, batch=16)
+QUICK = Scale(images=32, epochs=2, batch=16)
 
 
 def published(folder: Path) -> dict[str, float]:
@@ -127,10 +124,8 @@ def study(folder: Path, seeds: Sequence[int], scale: Scale, out: Path | None) ->
         "benchmark": {"cells": len(cells), "mean": mean, "best": max(cells)},
         "runs": {},
     }
-    if out is not None and out.is_file():
-        before = json.loads(out.read_text(encoding="utf-8"))
-        if before["methods"] == found["methods"] and before["scale"] == found["scale"]:
-            found["runs"] = before["runs"]
+    same = {key: found[key] for key in ("scale", "methods")}
+    found["runs"] |= earlier(out, same).get("runs", {})
     data = load(
         DataSettings(
             source="npz", path=str(folder / IMAGES), train=scale.images, validation=1000, noise=0.0
@@ -147,28 +142,18 @@ def study(folder: Path, seeds: Sequence[int], scale: Scale, out: Path | None) ->
                 f"passes {run['passes']}  {run['seconds']:.0f} s  {run['cell']}",
                 flush=True,
             )
-            if out is not None:
-                beside = out.with_name(out.name + ".new")
-                beside.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-                os.replace(beside, out)
+            write_json(out, found)
     return found
 
 
 def main() -> None:
     """Runs the study, and writes the figures."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="(default 3)")
-    parser.add_argument("--quick", action="store_true", help="a few steps, to see that it runs")
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help="folder of the data")
+    parser = options(__doc__, 3, "pairs of trainings", "a few steps, to see that it runs")
     given = parser.parse_args()
-    folder = given.data or Path(os.environ.get("NASDSL_DATA") or ROOT.parent / "shared" / "data")
-    for name in (IMAGES, TABLE):
-        if not (folder / name).is_file():
-            parser.error(f"there is no {name} in {folder}")
+    check(parser, given, (IMAGES, TABLE))
     torch.set_num_threads(1)
     began = time.monotonic()
-    study(folder, range(given.seeds), QUICK if given.quick else Scale(), given.json)
+    study(given.data, range(given.seeds), QUICK if given.quick else Scale(), given.json)
     print(f"{time.monotonic() - began:.0f} s")
 
 

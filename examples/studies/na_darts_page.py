@@ -8,17 +8,12 @@ sentences too, is read from the file.
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from statistics import fmean, stdev
-from typing import Any
+from collections.abc import Sequence
+from statistics import fmean
 
-from scipy.stats import t as student
+from study_frame import Figures, interval, polyline, rule, shown, svg, swatch, table, write_page
 
-Figures = Mapping[str, Any]
 METHODS = {"darts": "DARTS", "na_darts": "NA-DARTS"}
 COLORS = {"darts": "#1f5fa8", "na_darts": "#c0562b"}
 
@@ -46,28 +41,6 @@ This is the reduced form, one process a training on a CPU: {seeds} seeds, {minut
 wall time in all, beside whatever else the machine did. Intervals are Student's, at 95 %, and not cut
 where a figure cannot lie; those of differences are of the paired differences over the seeds.
 """
-
-
-def interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean and 95 % limits; infinite limits for a single value."""
-    mean, n = fmean(values), len(values)
-    if n < 2:
-        return mean, -math.inf, math.inf
-    half = float(student.ppf(0.975, n - 1)) * stdev(values) / math.sqrt(n)
-    return mean, mean - half, mean + half
-
-
-def shown(values: Sequence[float], sign: str = "") -> str:
-    """A mean with its interval, ``88.10 [86.20, 90.00]``."""
-    mean, low, high = interval(values)
-    text = f"{mean:{sign}.2f}"
-    return text if math.isinf(low) else f"{text} [{low:{sign}.2f}, {high:{sign}.2f}]"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def verdict(differences: Sequence[float], better: str, worse: str) -> str:
@@ -205,21 +178,11 @@ def drawing(figures: Figures) -> str:
     width, height, left, top = 520, 260, 50, 20
     values = [p["test200"] for n in METHODS for r in figures["runs"][n].values() for p in r["path"]]
     low, high = 10 * math.floor(min(values) / 10), 95
-    parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 330" font-family="sans-serif" '
-        'font-size="11" role="img" aria-label="Test accuracy of the derived cell by passes">',
-        '<rect width="600" height="330" fill="#ffffff"/>',
-    ]
 
     def y(value: float) -> float:
         return float(top + height * (high - value) / (high - low))
 
-    for value in range(low, high + 1, 10):
-        parts.append(
-            f'<line x1="{left}" x2="{left + width}" y1="{y(value):.1f}" y2="{y(value):.1f}" '
-            f'stroke="#dddddd"/><text x="{left - 6}" y="{y(value) + 4:.1f}" '
-            f'text-anchor="end">{value}</text>'
-        )
+    parts = [rule(left, left + width, y(value), str(value)) for value in range(low, high + 1, 10)]
     mean = figures["benchmark"]["mean"]
     parts.append(
         f'<line x1="{left}" x2="{left + width}" y1="{y(mean):.1f}" y2="{y(mean):.1f}" '
@@ -228,24 +191,17 @@ def drawing(figures: Figures) -> str:
     for at, (name, label) in enumerate(METHODS.items()):
         for run in figures["runs"][name].values():
             n = len(run["path"])
-            points = " ".join(
-                f"{left + width * (i + 1) / n:.1f},{y(p['test200']):.1f}"
-                for i, p in enumerate(run["path"])
-            )
-            parts.append(
-                f'<polyline points="{points}" fill="none" stroke="{COLORS[name]}" '
-                'stroke-width="1.5"/>'
-            )
-        parts.append(
-            f'<rect x="{left + 90 * at}" y="304" width="12" height="10" fill="{COLORS[name]}"/>'
-            f'<text x="{left + 90 * at + 18}" y="313">{label}</text>'
-        )
+            points = [
+                (left + width * (i + 1) / n, y(p["test200"])) for i, p in enumerate(run["path"])
+            ]
+            parts.append(polyline(points, COLORS[name], ' stroke-width="1.5"'))
+        parts.append(swatch(left + 90 * at, 313, COLORS[name], label))
     parts.append(
         f'<text x="{left + 210}" y="313">percent; a line a seed; dashed: mean over all cells</text>'
         f'<text x="{left + width}" y="{top + height + 14}" text-anchor="end">all passes</text>'
         f'<text x="{left}" y="{top + height + 14}">0</text>'
     )
-    return "\n".join([*parts, "</svg>"]) + "\n"
+    return svg(600, 330, "Test accuracy of the derived cell by passes", parts)
 
 
 def page(figures: Figures) -> str:
@@ -273,13 +229,7 @@ def page(figures: Figures) -> str:
 
 def main() -> None:
     """Reads the figures and writes the page."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("figures", type=Path, help="the file that --json of the study wrote")
-    parser.add_argument("folder", type=Path, help="where the page goes")
-    given = parser.parse_args()
-    figures = json.loads(given.figures.read_text(encoding="utf-8"))
-    (given.folder / "na_darts.md").write_text(page(figures), encoding="utf-8")
-    (given.folder / "na_darts.svg").write_text(drawing(figures), encoding="utf-8")
+    write_page("na_darts", __doc__, page, drawing)
 
 
 if __name__ == "__main__":

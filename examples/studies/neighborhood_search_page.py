@@ -8,13 +8,9 @@ page, those in the sentences too, is read from the file.
 
 from __future__ import annotations
 
-import argparse
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-Figures = Mapping[str, Any]
+from study_frame import Figures, polyline, rule, svg, table, write_page
 
 DATASETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16": "ImageNet16-120"}
 MEASURES = {"test200": "test", "corruptions": "corruptions", "pgd": "PGD"}
@@ -68,11 +64,6 @@ took {seconds:.0f} s of wall time on a machine of two cores.
 """
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
 def _estimate(found: Mapping[str, float] | None, sign: bool = False) -> str:
     if found is None:
         return "-"
@@ -100,7 +91,7 @@ def _results(figures: Figures, dataset: str) -> str:
     title = f"best validation accuracy ({tied} cell{'s' if tied > 1 else ''})"
     body.append([title, *_plain(best["of_best_val12"], measures)])
     body.append(["greatest of the table, each by itself", *_plain(best["greatest"], measures)])
-    return f"### {DATASETS[dataset]}\n\n" + _table(
+    return f"### {DATASETS[dataset]}\n\n" + table(
         ["searcher", *(MEASURES[m] for m in measures)], body
     )
 
@@ -134,7 +125,7 @@ def _twins(figures: Figures) -> str:
                 + [verdict(row["test200"])]
             )
     heads = ["data", "searcher", "twin", *MEASURES.values(), "test accuracy is"]
-    return text + _table(heads, body) + "\n" + _said(figures)
+    return text + table(heads, body) + "\n" + _said(figures)
 
 
 def _said(figures: Figures) -> str:
@@ -195,7 +186,7 @@ def _prices(figures: Figures) -> str:
     return (
         "## What a neighbor may cost\n\n"
         f"CIFAR-10, {figures['evaluations']} evaluations' worth; a proposal costs one.\n\n"
-        + _table(heads, body)
+        + table(heads, body)
         + "\n"
         + said
         + "\n"
@@ -207,11 +198,7 @@ def curves(figures: Figures) -> str:
     width, height, left, top, gap = 250, 200, 46, 30, 56
     total = left + 3 * width + 2 * gap + 12
     marks: list[float] = [float(m) for m in figures["marks"]]
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total} {top + height + 64}" '
-        'font-family="sans-serif" font-size="11">',
-        f'<rect width="{total}" height="{top + height + 64}" fill="#ffffff"/>',
-    ]
+    parts = []
     for index, (dataset, title) in enumerate(DATASETS.items()):
         x0 = left + index * (width + gap)
         low = FLOOR[dataset]
@@ -220,10 +207,7 @@ def curves(figures: Figures) -> str:
         for step in range(5):
             value = low + (high - low) * step / 4
             y = top + height - height * step / 4
-            parts.append(
-                f'<line x1="{x0}" y1="{y:.1f}" x2="{x0 + width}" y2="{y:.1f}" stroke="#e4e6ea"/>'
-                f'<text x="{x0 - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.1f}</text>'
-            )
+            parts.append(rule(x0, x0 + width, y, f"{value:.1f}"))
         for mark in marks:
             x = x0 + width * mark / marks[-1]
             parts.append(
@@ -236,18 +220,15 @@ def curves(figures: Figures) -> str:
                 for m, e in zip(marks, column, strict=False)
                 if e["mean"] >= low
             ]
-            drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
             dash = ' stroke-dasharray="5 3"' if name not in PLAIN else ""
-            parts.append(
-                f'<polyline points="{drawn}" fill="none" stroke="{color}" stroke-width="1.8"{dash}/>'
-            )
+            parts.append(polyline(points, color, f' stroke-width="1.8"{dash}'))
     for k, (name, color) in enumerate(DRAWN.items()):
         x, y = left + k * 145, top + height + 44
         parts.append(
             f'<line x1="{x}" y1="{y - 4}" x2="{x + 22}" y2="{y - 4}" stroke="{color}" '
             f'stroke-width="2"/><text x="{x + 27}" y="{y}">{name}</text>'
         )
-    return "\n".join([*parts, "</svg>", ""])
+    return svg(total, top + height + 64, "Test accuracy of the pick by evaluations", parts)
 
 
 def page(figures: Figures) -> str:
@@ -272,15 +253,8 @@ def page(figures: Figures) -> str:
 
 
 def main() -> None:
-    """Writes the page and its plot."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("figures", type=Path, help="as neighborhood_search.py --json wrote it")
-    parser.add_argument("folder", type=Path)
-    given = parser.parse_args()
-    figures = json.loads(given.figures.read_text(encoding="utf-8"))
-    stem = given.folder / "neighborhood_search"
-    stem.with_suffix(".md").write_text(page(figures), encoding="utf-8")
-    stem.with_suffix(".svg").write_text(curves(figures), encoding="utf-8")
+    """Reads the figures and writes the page."""
+    write_page("neighborhood_search", __doc__, page, curves)
 
 
 if __name__ == "__main__":

@@ -19,11 +19,8 @@ test. Everything is a function of the split's number: equal numbers, equal figur
 
 from __future__ import annotations
 
-import argparse
 import csv
 import gzip
-import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,38 +28,38 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from nasbench_table import CORRUPTIONS
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import r2_score
 from sklearn.utils.parallel import Parallel, delayed
+from study_frame import check, options, write_json
 
+import nasdsl
+from nasdsl.objectives.table import open_table
 from nasdsl.seeding import derive
+from nasdsl.space import Space
+from nasdsl.training.settings import read_data
 
 Array = NDArray[np.float64]
 
-ROOT = Path(__file__).resolve().parents[2]
-FILES = {
-    "accuracy": "nasbench201_accuracy.csv.gz",
-    "proxies": "nasbench201_zerocost.csv.gz",
-    "robustness": "nasbench201_robustness_jung2023.csv.gz",
-}
+SPACE = Path(__file__).with_suffix(".nas")
+SCORES = "nasbench201_zerocost.csv.gz"
+"""The published proxies; the tables of the targets are named in the .nas file."""
 PROXIES = (
     "epe_nas", "fisher", "flops", "grad_norm", "grasp", "jacov", "l2_norm", "nwot", "params",
     "plain", "snip", "synflow", "zen",
 )  # fmt: skip
-CORRUPTIONS = (
-    "gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur",
-    "zoom_blur", "snow", "frost", "fog", "brightness", "contrast", "elastic_transform",
-    "pixelate", "jpeg_compression",
-)  # fmt: skip
+PREFIX = "cifar10_"
 ATTACKS = ("fgsm", "pgd", "apgd", "square")
 TARGETS = ("clean", *ATTACKS, "corruptions")
 SETS = ("proxies", "one_hot", "op_counts", "proxies_one_hot", "top_1", "without_top_1")
 SIZES = (32, 128, 1024)
 TREES = 100
-OPERATIONS, EDGES = 5, 6
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+EDGES = 6
 
 
 @dataclass(frozen=True)
@@ -101,49 +98,54 @@ class Table:
         return np.delete(self.proxies, column, axis=1)
 
 
-def data_folder() -> Path:
-    """Where the tables lie unless the command says otherwise."""
-    named = os.environ.get("NASDSL_DATA")
-    return Path(named) if named else ROOT.parent / "shared" / "data"
+def files(space: Space) -> list[str]:
+    """The names of the tables that the study reads."""
+    data, _ = read_data(space.data)
+    return [name for name in (data.path, data.join, SCORES) if name is not None]
 
 
-def missing(folder: Path) -> list[str]:
-    """The names of the files that the folder lacks."""
-    return [name for name in FILES.values() if not (folder / name).is_file()]
-
-
-def _rows(folder: Path, name: str) -> list[dict[str, str]]:
-    with gzip.open(folder / FILES[name], "rt", encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+def declared(space: Space) -> dict[str, str]:
+    """The columns of the file's objectives by the name of the target, ``clean`` or an attack."""
+    columns = [str(goal.entry.args[0]) for goal in space.goals]
+    return {c.removeprefix(PREFIX).removesuffix("_eps1"): c for c in columns}
 
 
 def read(folder: Path) -> Table:
-    """Joins the three files; of each isomorphism class the first cell that has proxies stays."""
-    proxies = {r["arch_index"]: r for r in _rows(folder, "proxies") if r["params_cifar10"]}
-    robust = {r["arch_index"]: r for r in _rows(folder, "robustness")}
-    chosen: dict[str, dict[str, str]] = {}
-    for row in sorted(_rows(folder, "accuracy"), key=lambda row: int(row["arch_index"])):
-        if row["arch_index"] in proxies:
-            chosen.setdefault(row["iso_index"], row)
-    cells = list(chosen.values())
-    measured = [robust[row["iso_index"]] for row in cells]
+    """The tables of the .nas file and the proxies.
+
+    Of each isomorphism class the first cell that has proxies stays. Robustness was measured once
+    for each class, of its representative, which is what the file's ``join`` says.
+    """
+    space = nasdsl.load(SPACE)
+    data, _ = read_data(space.data)
+    published = open_table(data, folder)
+    with gzip.open(folder / SCORES, "rt", encoding="utf-8", newline="") as file:
+        proxies = {r["arch_index"]: r for r in csv.DictReader(file) if r["params_cifar10"]}
+    of = published.main.columns
+    index, of_class = of["arch_index"], of["iso_index"]
+    rows = published.main.rows
+    chosen: dict[str, str] = {}
+    for key in sorted(rows, key=lambda key: int(rows[key][index])):
+        if rows[key][index] in proxies:
+            chosen.setdefault(rows[key][of_class], key)
+    keys = list(chosen.values())
+    cells = [rows[key][index] for key in keys]
 
     def column(name: str) -> Array:
-        return np.array([float(row[f"cifar10_{name}"]) for row in measured])
+        return np.array([published.value(key, name) for key in keys])
 
-    targets = {"clean": column("clean")}
-    targets |= {attack: column(f"{attack}_eps1") for attack in ATTACKS}
+    targets = {name: column(declared_as) for name, declared_as in declared(space).items()}
     for kind in CORRUPTIONS:
-        targets[kind] = np.mean([column(f"{kind}_s{s}") for s in range(1, 6)], axis=0)
+        severities = [column(f"{PREFIX}{kind}_s{s}") for s in range(1, 6)]
+        targets[kind] = np.mean(severities, axis=0)
     targets["corruptions"] = np.mean([targets[kind] for kind in CORRUPTIONS], axis=0)
-    operations = np.array([[int(digit) for digit in row["ops"]] for row in cells])
-    hot = np.eye(OPERATIONS)[operations]
+    edges = {str(a.key): a.decisions.values() for a in space}
+    operations = np.array([[OPERATIONS.index(label) for label in edges[key]] for key in keys])
+    hot = np.eye(len(OPERATIONS))[operations]
     return Table(
-        cells=np.array([int(row["arch_index"]) for row in cells]),
-        proxies=np.array(
-            [[float(proxies[r["arch_index"]][f"{p}_cifar10"]) for p in PROXIES] for r in cells]
-        ),
-        one_hot=hot.reshape(len(cells), EDGES * OPERATIONS),
+        cells=np.array([int(cell) for cell in cells]),
+        proxies=np.array([[float(proxies[c][f"{p}_cifar10"]) for p in PROXIES] for c in cells]),
+        one_hot=hot.reshape(len(cells), EDGES * len(OPERATIONS)),
         op_counts=hot.sum(axis=1),
         targets=targets,
     )
@@ -291,17 +293,12 @@ def study(table: Table, sizes: Sequence[int], splits: int, jobs: int) -> dict[st
 
 def main() -> None:
     """Measures, prints the means, and writes every figure where the command says."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure here")
-    parser.add_argument("--data", type=Path, default=data_folder(), metavar="FOLDER")
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="splits (default 5)")
+    parser = options(__doc__, 5, "splits", "one split only")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes (default 2)")
-    parser.add_argument("--quick", action="store_true", help="one split only")
     given = parser.parse_args()
-    if given.seeds < 1 or given.jobs < 1:
-        parser.error("--seeds and --jobs must be at least 1")
-    if lacking := missing(given.data):
-        parser.error(f"{given.data} lacks {', '.join(lacking)}; name the folder with --data")
+    check(parser, given, files(nasdsl.load(SPACE)))
+    if given.jobs < 1:
+        parser.error("--jobs must be at least 1")
     began = time.perf_counter()
     splits = 1 if given.quick else given.seeds
     result = study(read(given.data), SIZES, splits, given.jobs)
@@ -312,8 +309,7 @@ def main() -> None:
         row = (f"{result['r2'][size][t]:.2f} ({result['tau'][size][t]:.2f})" for t in TARGETS)
         print(f"{size:>14}" + "".join(f"{cell:>14}" for cell in row))
     print(f"{result['settings']['cells']} cells, {splits} splits, {result['seconds']} s")
-    if given.json:
-        given.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_json(given.json, result)
 
 
 if __name__ == "__main__":

@@ -8,17 +8,11 @@ the page, those in the sentences too, is read from the file.
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from statistics import fmean, stdev
-from typing import Any
 
-from scipy.stats import t as student
-
-Figures = Mapping[str, Any]
+from study_frame import Figures, interval, polyline, rule, svg, swatch, table, write_page
 
 TARGETS = ("clean", "fgsm", "pgd", "apgd", "square", "corruptions")
 HEADS = {
@@ -80,11 +74,6 @@ Figures are of a single split: they have no intervals, and no difference between
 shown to outlast another draw, least of all at the smallest size."""
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
 def _number(value: float) -> str:
     return f"{value:.2f}".replace("-0.00", "0.00")
 
@@ -95,20 +84,10 @@ def _spread(values: Sequence[float]) -> str:
     return f"{_number(fmean(values))} ± {_number(stdev(values))}"
 
 
-def interval(first: Sequence[float], second: Sequence[float]) -> tuple[float, float, float]:
-    """Mean and 95 % limits of the paired differences; infinite limits for a single pair."""
-    differences = [a - b for a, b in zip(first, second, strict=True)]
-    mean, n = fmean(differences), len(differences)
-    if n < 2:
-        return mean, -math.inf, math.inf
-    half = float(student.ppf(0.975, n - 1)) * stdev(differences) / math.sqrt(n)
-    return mean, mean - half, mean + half
-
-
 def _comparison(figures: Figures, size: str, first: str, second: str, target: str) -> str:
     """Who is ahead on a target, with the interval that says so."""
     values = [figures["forests"][name][size][target]["r2"] for name in (first, second)]
-    mean, low, high = interval(*values)
+    mean, low, high = interval([a - b for a, b in zip(*values, strict=True)])
     text = f"{HEADS[target]} {mean:+.2f}"
     if not math.isfinite(low):
         return text
@@ -135,7 +114,7 @@ def _agreement(figures: Figures) -> str:
         "R2 against an earlier, independent computation from other copies of the tables, in which "
         f"clean was the validation accuracy. {verdict} The paper, with 15 proxies, has .93, .84, "
         ".56 and .56 for the first four, as a reader's notes of it say.\n\n"
-        + _table(("target", "earlier", "here", "difference"), rows)
+        + table(("target", "earlier", "here", "difference"), rows)
     )
 
 
@@ -165,9 +144,9 @@ def _sizes(figures: Figures) -> str:
     return (
         "## R2 by number of training cells\n\n"
         "Single targets, 13 proxies; in brackets Kendall's tau of the predictions.\n\n"
-        + _table(("training cells", *HEADS.values()), rows)
+        + table(("training cells", *HEADS.values()), rows)
         + "\nOne forest for clean and one robust accuracy together: R2 of the robust one, in "
-        "brackets that of clean.\n\n" + _table(("training cells", *list(HEADS.values())[1:]), joint)
+        "brackets that of clean.\n\n" + table(("training cells", *list(HEADS.values())[1:]), joint)
     )
 
 
@@ -194,7 +173,7 @@ def _sets(figures: Figures) -> str:
         "## Baselines and controls\n\nR2 on the test cells. The top-1 proxy is the one of the "
         f"largest permutation importance below: {tops}. It was chosen over all cells, test cells "
         "among them, which favors *top-1 only*.\n\n"
-        + _table(("features", "cells", *HEADS.values()), rows)
+        + table(("features", "cells", *HEADS.values()), rows)
         + f"\nDifferences of R2{with_intervals}:\n\n"
         + "\n".join(lines)
         + "\n\n![R2 by number of training cells](proxies_to_robustness.svg)\n"
@@ -216,7 +195,7 @@ def _importance(figures: Figures) -> str:
         f"splits: {figures['settings']['importance_splits']}), in brackets Kendall's tau of the "
         "proxy alone with the target, over all cells. Proxies that measure nearly the same "
         "(`snip`, `grad_norm`, `fisher`; `flops`, `params`) share their importance: a small one "
-        "does not say that a proxy is of no use.\n\n" + _table(("proxy", *HEADS.values()), rows)
+        "does not say that a proxy is of no use.\n\n" + table(("proxy", *HEADS.values()), rows)
     )
 
 
@@ -244,7 +223,7 @@ def _corruptions(figures: Figures) -> str:
         f"networks by the mean over all with a tau of {_number(figures['clean_tau']['corruptions'])}"
         f"; the forest on {last} cells, which sees no trained network's accuracy when it "
         f"predicts, with {_number(figures['tau'][last]['corruptions'])}.\n\n"
-        + _table(
+        + table(
             (
                 "corruption",
                 *(f"R2, {size}" for size in sizes),
@@ -269,12 +248,7 @@ def drawing(figures: Figures) -> str:
     logs = [math.log(int(size)) for size in sizes]
     span = max(logs) - min(logs) or 1.0
     total_width, total_height = 3 * (width + gap) + 10, 2 * (height + gap) + 40
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total_width} {total_height}" '
-        'font-family="sans-serif" font-size="11" role="img" '
-        'aria-label="R2 of random forests by number of training cells, target and features">',
-        f'<rect width="{total_width}" height="{total_height}" fill="#ffffff"/>',
-    ]
+    parts = []
     for at, target in enumerate(TARGETS):
         left, top = gap + (at % 3) * (width + gap), 30 + (at // 3) * (height + gap)
         parts.append(
@@ -284,11 +258,8 @@ def drawing(figures: Figures) -> str:
             value = low + step / 5
             y = top + height * (1 - value) / (1 - low)
             shade = "#888888" if abs(value) < 1e-9 else "#dddddd"
-            parts.append(
-                f'<line x1="{left}" x2="{left + width}" y1="{y:.1f}" y2="{y:.1f}" '
-                f'stroke="{shade}"/><text x="{left - 6}" y="{y + 4:.1f}" '
-                f'text-anchor="end">{abs(value) * (1 if value > -1e-9 else -1):.1f}</text>'
-            )
+            said = f"{abs(value) * (1 if value > -1e-9 else -1):.1f}"
+            parts.append(rule(left, left + width, y, said, shade))
         xs = [left + 12 + (width - 24) * (log - min(logs)) / span for log in logs]
         parts += [
             f'<text x="{x:.1f}" y="{top + height + 14}" text-anchor="middle">{size}</text>'
@@ -296,26 +267,19 @@ def drawing(figures: Figures) -> str:
         ]
         for name, color in DRAWN.items():
             ys = [top + height * (1 - v) / (1 - low) for v in means[name, target]]
-            points = [f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True)]
-            parts.append(
-                f'<polyline points="{" ".join(points)}" fill="none" stroke="{color}" '
-                'stroke-width="2"/>'
-            )
+            parts.append(polyline(zip(xs, ys, strict=True), color, ' stroke-width="2"'))
             parts += [
                 f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{color}"/>'
                 for x, y in zip(xs, ys, strict=True)
             ]
     for at, (name, color) in enumerate(DRAWN.items()):
-        x, y = gap + at * 185, total_height - 12
-        parts.append(
-            f'<rect x="{x}" y="{y - 9}" width="12" height="10" fill="{color}"/>'
-            f'<text x="{x + 18}" y="{y}">{SETS[name]}</text>'
-        )
-    return "\n".join([*parts, "</svg>"]) + "\n"
+        parts.append(swatch(gap + at * 185, total_height - 12, color, SETS[name]))
+    label = "R2 of random forests by number of training cells, target and features"
+    return svg(total_width, total_height, label, parts)
 
 
-def write(figures: Figures, folder: Path) -> None:
-    """Writes the page and its plot into an existing folder."""
+def page(figures: Figures) -> str:
+    """The page in Markdown."""
     splits = figures["settings"]["splits"]
     head = INTRODUCTION.format(
         cells=figures["settings"]["cells"],
@@ -332,24 +296,12 @@ def write(figures: Figures, folder: Path) -> None:
         _importance(figures),
         _corruptions(figures),
     ]
-    page = folder / "proxies_to_robustness.md"
-    page.write_text("\n".join(parts), encoding="utf-8")
-    page.with_suffix(".svg").write_text(drawing(figures), encoding="utf-8")
+    return "\n".join(parts)
 
 
 def main() -> None:
     """Reads the figures and writes the page."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("figures", type=Path, help="the file that --json of the study wrote")
-    parser.add_argument("folder", type=Path, help="where the page goes")
-    given = parser.parse_args()
-    for path, found in (
-        (given.figures, given.figures.is_file()),
-        (given.folder, given.folder.is_dir()),
-    ):
-        if not found:
-            parser.error(f"{path} is not there")
-    write(json.loads(given.figures.read_text(encoding="utf-8")), given.folder)
+    write_page("proxies_to_robustness", __doc__, page, drawing)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
+import json
 import sys
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from xml.etree import ElementTree
 
@@ -17,23 +16,9 @@ import nasdsl
 from nasdsl.search.features import Features
 from nasdsl.search.variation import Variation
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def _module(name: str) -> ModuleType:
-    path = ROOT / "examples" / "studies" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-study = _module("neighborhood_search")
-page = _module("neighborhood_search_page")
-SPACE = nasdsl.load(study.SPACE)
+study, page = map(import_module, ("neighborhood_search", "neighborhood_search_page"))
+tables, searches = map(import_module, ("nasbench_table", "table_search"))
+SPACE = nasdsl.load(tables.SPACE)
 
 
 @pytest.fixture(scope="module")
@@ -42,25 +27,25 @@ def made_up() -> Any:
     draw = np.random.default_rng(0)
     network = np.arange(SPACE.size) // 3
     values = draw.random(SPACE.size)
-    judged = {d: {"test200": values + 1, "pgd": values + 2} for d in study.DATASETS}
-    table = study.Table(network, dict.fromkeys(study.DATASETS, values), judged)
-    return study.World(SPACE, table, Variation(SPACE), Features("decisions"))
+    judged = {d: {"test200": values + 1, "pgd": values + 2} for d in tables.DATASETS}
+    table = tables.Table(network, dict.fromkeys(tables.DATASETS, values), judged)
+    return tables.World(SPACE, table, Variation(SPACE), Features("decisions"))
 
 
 def contender(name: str) -> Any:
-    return next(c for c in study.CONTENDERS if c.name == name)
+    return next(c for c in searches.CONTENDERS if c.name == name)
 
 
 @pytest.mark.parametrize("name", ["random", "local", "evolution", "na_random", "na_evolution"])
 def test_the_budget_is_spent_and_the_pick_was_measured(made_up: Any, name: str) -> None:
-    search = study.Search(made_up, "cifar10", contender(name), 1, 40)
+    search = searches.Search(made_up, "cifar10", contender(name), 1, 40)
     ends = search.run()
     assert search.spent == len(search._networks) <= 40
-    assert search.spent > 40 - 1 - study.NEIGHBORS
+    assert search.spent > 40 - 1 - searches.NEIGHBORS
     best = ends["value"]
     assert best["test200"] == pytest.approx(best["val12"] + 1)
     assert best["pgd"] == pytest.approx(best["val12"] + 2)
-    assert len(search.curve) == study.MARKS
+    assert len(search.curve) == searches.MARKS
     assert search.curve[-1] == ends
     if name in ("random", "local", "evolution"):
         assert best["val12"] == max(search._found)
@@ -69,18 +54,18 @@ def test_the_budget_is_spent_and_the_pick_was_measured(made_up: Any, name: str) 
 
 
 def test_a_measured_neighborhood_is_the_mean_of_seven(made_up: Any) -> None:
-    search = study.Search(made_up, "cifar10", contender("na_random"), 3, 21)
+    search = searches.Search(made_up, "cifar10", contender("na_random"), 3, 21)
     search.run()
     values = made_up.table.search["cifar10"]
     near = {n.rank for n, _ in made_up.variation.neighbors(search._centers[0])}
     own = values[search._centers[0].rank]
-    rest = search._found[0] * (study.NEIGHBORS + 1) - own
+    rest = search._found[0] * (searches.NEIGHBORS + 1) - own
     least, most = (sorted(values[sorted(near)])[s] for s in (slice(6), slice(-6, None)))
     assert sum(least) <= rest <= sum(most)
 
 
 def test_a_free_neighbor_leaves_the_whole_budget_to_proposals(made_up: Any) -> None:
-    search = study.Search(made_up, "cifar10", contender("na_random"), 1, 20, price=0.0)
+    search = searches.Search(made_up, "cifar10", contender("na_random"), 1, 20, price=0.0)
     search.run()
     paid = {int(made_up.table.network[a.rank]) for a in search._centers}
     assert search.spent == 20
@@ -97,8 +82,8 @@ def test_intervals_are_students() -> None:
 
 def test_the_page_says_what_the_figures_say(made_up: Any, tmp_path: Path) -> None:
     runs = {}
-    for dataset in study.DATASETS:
-        for one in study.CONTENDERS:
+    for dataset in tables.DATASETS:
+        for one in searches.CONTENDERS:
             cell = study.Cell(dataset, one.name)
             worth = {"test200": 50.0, "pgd": 1.0, "val12": 40.0}
             if dataset != "imagenet16":
@@ -106,14 +91,14 @@ def test_the_page_says_what_the_figures_say(made_up: Any, tmp_path: Path) -> Non
             ends = [
                 {rule: {k: v + s for k, v in worth.items()} for rule in one.picks} for s in (0, 1)
             ]
-            runs[cell] = [(end, [end] * study.MARKS) for end in ends]
+            runs[cell] = [(end, [end] * searches.MARKS) for end in ends]
             if one.measured and dataset == "cifar10":
                 runs[study.Cell(dataset, one.name, 0.0)] = runs[cell]
-    figures = study.gathered(runs, study.CONTENDERS, 2, 60, [0.0])
+    figures = study.gathered(runs, searches.CONTENDERS, 2, 60, [0.0])
     best = {"test200": 51.0, "pgd": 2.0, "corruptions": 31.0}
     figures["optima"] = {
         d: {"greatest": best, "of_best_val12": best, "cells_of_best_val12": 1}
-        for d in study.DATASETS
+        for d in tables.DATASETS
     }
     figures |= {"jobs": 2, "seconds": 1.0, "processor_seconds": 1.0}
     text = page.page(figures)
@@ -125,6 +110,27 @@ def test_the_page_says_what_the_figures_say(made_up: Any, tmp_path: Path) -> Non
     assert len(drawing.findall(".//{*}polyline")) == 3 * len(page.DRAWN)
 
 
+def test_the_quick_form_runs_and_makes_a_page(
+    made_up: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On made-up values: the command, its processes, and the page from what they wrote."""
+    for name in (tables.ACCURACY, tables.ROBUSTNESS):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(study, "world", lambda folder: made_up)
+    out = tmp_path / "figures.json"
+    command = ["--quick", "--data", str(tmp_path), "--json", str(out), "--only", "na_random"]
+    monkeypatch.setattr(sys, "argv", ["study", *command, "local"])
+    study.main()
+    figures = json.loads(out.read_text())
+    assert (figures["seeds"], figures["evaluations"]) == (2, 30)
+    assert set(figures["results"]["cifar10"]) == {"na_random", "local", "local_aware"}
+    assert set(figures["prices"]) == {str(p) for p in study.PRICES}
+    assert figures["differences"]["cifar100"]["local_aware"]["twin"] == "local"
+    monkeypatch.setattr(sys, "argv", ["study", "--data", str(tmp_path / "none")])
+    with pytest.raises(SystemExit):
+        study.main()
+
+
 @pytest.mark.parametrize(
     ("mean", "half_width", "words"),
     [(1.0, 0.5, "better"), (-1.0, 0.5, "worse"), (0.1, 0.5, "not told apart"), (0, 0, "the same")],
@@ -134,10 +140,11 @@ def test_a_verdict_is_that_of_the_interval(mean: float, half_width: float, words
 
 
 def test_the_published_tables_are_read_as_published() -> None:
-    folder = Path(os.environ.get("NASDSL_DATA") or ROOT.parent / "shared" / "data")
-    if not (folder / "nasbench201_accuracy.csv.gz").is_file():
-        pytest.skip(f"there is no nasbench201_accuracy.csv.gz in {folder}")
-    table = study.read_table(SPACE, folder)
+    frame = import_module("study_frame")
+    folder = frame.data_folder()
+    if lacking := frame.missing(folder, (tables.ACCURACY, tables.ROBUSTNESS)):
+        pytest.skip(f"{folder} lacks {', '.join(lacking)}")
+    table = tables.read_table(SPACE, folder)
     assert len(np.unique(table.network)) == 6466
     assert table.judged["cifar10"]["test200"].max() == pytest.approx(94.3733, abs=1e-4)
     assert table.judged["cifar10"]["pgd"].max() == pytest.approx(58.8)

@@ -1,33 +1,24 @@
 """The study of proxies and robustness against figures computed by other code from other copies."""
 
-import importlib.util
 import json
 import sys
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
+from importlib import import_module
 
 import numpy as np
 import pytest
 
-STUDIES = Path(__file__).resolve().parents[2] / "examples" / "studies"
+import nasdsl
 
-
-def _module(name):
-    spec = importlib.util.spec_from_file_location(name, STUDIES / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-study = _module("proxies_to_robustness")
-page = _module("proxies_to_robustness_page")
+study, page = map(import_module, ("proxies_to_robustness", "proxies_to_robustness_page"))
+frame = import_module("study_frame")
+SPACE = nasdsl.load(study.SPACE)
 
 
 @pytest.fixture(scope="module")
 def table():
-    folder = study.data_folder()
-    if lacking := study.missing(folder):
+    folder = frame.data_folder()
+    if lacking := frame.missing(folder, study.files(SPACE)):
         pytest.skip(f"needs {', '.join(lacking)}: set NASDSL_DATA to their folder")
     return study.read(folder)
 
@@ -60,6 +51,24 @@ class TestTable:
         assert np.array_equal(joined, table.proxies)
 
 
+class TestSpace:
+    def test_the_file_declares_the_tables_and_the_targets(self):
+        assert study.files(SPACE) == [
+            "nasbench201_accuracy.csv.gz",
+            "nasbench201_robustness_jung2023.csv.gz",
+            "nasbench201_zerocost.csv.gz",
+        ]
+        assert (*study.declared(SPACE), "corruptions") == study.TARGETS
+        assert study.declared(SPACE)["pgd"] == "cifar10_pgd_eps1"
+        assert SPACE.size == 5**6
+
+    def test_edges_stand_in_the_order_of_the_key(self):
+        cell = SPACE[12_345]
+        written = [op.split("~")[0] for op in str(cell.key).replace("+", "").split("|") if op]
+        assert list(cell.decisions.values()) == written
+        assert set(written) <= set(study.OPERATIONS)
+
+
 class TestForests:
     @pytest.mark.parametrize(("target", "published"), [("clean", 0.90), ("fgsm", 0.83)])
     def test_r2_at_1024_is_the_published(self, table, target, published):
@@ -86,7 +95,7 @@ class TestSplit:
 class TestStudy:
     @pytest.fixture(scope="class")
     @classmethod
-    def result(cls):
+    def result(cls, tmp_path_factory):
         """The study over made-up cells: every target is a function of one proxy."""
         random = np.random.default_rng(1)
         n = 120
@@ -101,10 +110,18 @@ class TestStudy:
             op_counts=one_hot.sum(axis=1),
             targets={name: signal * (i + 1) for i, name in enumerate(names)},
         )
+        folder = tmp_path_factory.mktemp("tables")
+        for name in study.files(SPACE):
+            (folder / name).touch()
+        out = folder / "figures.json"
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(study, "TREES", 10)
-            found = study.study(made, (8, 80), 1, 1)
-        return {**found, "seconds": 0.5, "jobs": 1}
+            patch.setattr(study, "SIZES", (8, 80))
+            patch.setattr(study, "read", lambda folder: made)
+            options = ["--quick", "--jobs", "1", "--data", str(folder), "--json", str(out)]
+            patch.setattr(sys, "argv", ["study", *options])
+            study.main()
+        return json.loads(out.read_text())
 
     def test_the_proxy_that_decides_is_found(self, result):
         assert set(result["top_1"].values()) == {"snip"}
@@ -123,9 +140,11 @@ class TestStudy:
             entry = result["forests"]["proxies"][size]["square"]
             assert result["r2"][size]["square"] == pytest.approx(np.mean(entry["r2"]))
 
-    def test_the_page_shows_the_figures(self, result, tmp_path):
+    def test_the_page_shows_the_figures(self, result, tmp_path, monkeypatch):
         (tmp_path / "figures.json").write_text(json.dumps(result))
-        page.write(json.loads((tmp_path / "figures.json").read_text()), tmp_path)
+        command = [str(tmp_path / "figures.json"), str(tmp_path)]
+        monkeypatch.setattr(sys, "argv", ["page", *command])
+        page.main()
         text = (tmp_path / "proxies_to_robustness.md").read_text()
         for target in study.TARGETS:
             assert f"{result['r2']['80'][target]:.2f}" in text

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import json
 import sys
 import xml.etree.ElementTree as ElementTree
-from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,30 +17,23 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import ttest_rel
 
-STUDIES = Path(__file__).resolve().parents[2] / "examples" / "studies"
+na_darts, na_darts_page = map(import_module, ("na_darts", "na_darts_page"))
+flatnas, flatnas_page = map(import_module, ("flatnas_small", "flatnas_small_page"))
+frame = import_module("study_frame")
 
 
-def module(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, STUDIES / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    found = importlib.util.module_from_spec(spec)
-    sys.modules[name] = found
-    spec.loader.exec_module(found)
-    return found
-
-
-na_darts, na_darts_page = module("na_darts"), module("na_darts_page")
-flatnas, flatnas_page = module("flatnas_small"), module("flatnas_small_page")
+def command(module: ModuleType, *arguments: object) -> None:
+    """Runs a script's command in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["study", *map(str, arguments)])
+        module.main()
 
 
 @pytest.fixture(scope="module")
 def data() -> Path:
-    import os
-
-    folder = Path(os.environ.get("NASDSL_DATA") or STUDIES.parents[2] / "shared" / "data")
-    for name in (na_darts.IMAGES, na_darts.TABLE):
-        if not (folder / name).is_file():
-            pytest.skip(f"needs {name}: set NASDSL_DATA to its folder")
+    folder: Path = frame.data_folder()
+    if lacking := frame.missing(folder, (na_darts.IMAGES, na_darts.TABLE)):
+        pytest.skip(f"needs {', '.join(lacking)}: set NASDSL_DATA to their folder")
     return folder
 
 
@@ -50,8 +42,8 @@ def data() -> Path:
 
 def test_na_darts_costs_what_darts_does(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "figures.json"
-    scale = replace(na_darts.QUICK, images=32)
-    found = na_darts.study(data, [0], scale, out)
+    command(na_darts, "--quick", "--seeds", 1, "--data", data, "--json", out)
+    found = json.loads(out.read_text())
     runs = {name: found["runs"][name]["0"] for name in ("darts", "na_darts")}
     # 16 images a side are one step an epoch: 2 epochs of 2 passes, 1 of 4.
     assert runs["darts"]["passes"] == runs["na_darts"]["passes"] == 4
@@ -66,11 +58,12 @@ def test_na_darts_costs_what_darts_does(data: Path, tmp_path: Path) -> None:
         ]
         assert len(around) == 24
         assert run["neighbors_test200"] == pytest.approx(np.mean(around))
-    assert json.loads(out.read_text()) == json.loads(json.dumps(found))
     # What is there is kept: a run that goes on trains what is missing alone.
-    again = na_darts.study(data, [0], scale, out)
-    assert again["runs"] == json.loads(out.read_text())["runs"]
-    page = na_darts_page.page(found)
+    again = na_darts.study(data, [0], na_darts.QUICK, out)
+    assert again["runs"] == found["runs"]
+    command(na_darts_page, out, tmp_path)
+    page = (tmp_path / "na_darts.md").read_text()
+    ElementTree.parse(tmp_path / "na_darts.svg")
     assert "a single seed has no interval" in page
     assert "4 passes" in page
 
@@ -139,24 +132,39 @@ def test_intervals_are_those_of_the_paired_test(pairs: list[tuple[float, float]]
     assume(np.std(differences) > 1e-3)
     p = float(ttest_rel([a for a, _ in pairs], [b for _, b in pairs]).pvalue)
     assume(abs(p - 0.05) > 1e-6)
-    for page in (na_darts_page, flatnas_page):
-        mean, low, high = page.interval(differences)
-        assert low <= mean <= high
-        assert (low > 0 or high < 0) == (p < 0.05)
+    mean, low, high = frame.interval(differences)
+    assert low <= mean <= high
+    assert (low > 0 or high < 0) == (p < 0.05)
     assert (flatnas_page.told(differences) == "told apart") == (p < 0.05)
 
 
 # FlatNAS
 
 
+@pytest.mark.parametrize("study", [na_darts, flatnas])
+def test_a_study_without_its_data_says_so(
+    study: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        command(study, "--quick", "--data", tmp_path)
+    assert "lacks cifar10_subset_10k_2k.npz" in capsys.readouterr().err
+
+
+def test_figures_of_other_settings_are_not_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "figures.json"
+    assert frame.earlier(path, {"scale": 1}) == {}
+    frame.write_json(path, {"scale": (1, 2), "seeds": {"0": 3}})
+    assert frame.earlier(path, {"scale": (1, 2)})["seeds"] == {"0": 3}
+    assert frame.earlier(path, {"scale": (1, 3)}) == {}
+    assert frame.earlier(path, {"other": 1}) == {}
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.fixture(scope="module")
 def small(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    scale = replace(
-        flatnas.QUICK, images=64, validation=20, corrupted=2, evaluations=4, initial=2, sampled=2
-    )
     out = tmp_path_factory.mktemp("flatnas") / "figures.json"
-    found: dict[str, Any] = flatnas.study(data, None, [0], scale, out)
-    assert json.loads(out.read_text()) == json.loads(json.dumps(found))
+    command(flatnas, "--quick", "--seeds", 1, "--data", data, "--json", out)
+    found: dict[str, Any] = json.loads(out.read_text())
     return found
 
 
@@ -192,9 +200,24 @@ def test_the_page_of_flatnas_from_its_figures(small: dict[str, Any]) -> None:
     assert "SAM with alpha 0.5 less SGD with accuracy alone: mCE +2.0 [+2.0, +2.0]" in text
     assert "| SGD | alpha 0.1 | 61.0 [58.5, 63.5] | 50.0 [50.0, 50.0] |" in text
     assert "3 seeds" in text
-    assert "a word about this run" in flatnas_page.page(figures | {"note": "a word about this run"})
-    assert "a word about this run" not in text
-    ElementTree.fromstring(flatnas_page.drawing(figures))
+
+
+def test_a_page_of_two_data_sets_shows_both(small: dict[str, Any], tmp_path: Path) -> None:
+    other = copy.deepcopy(small) | {"data": "fashion_mnist"}
+    files = [tmp_path / "one.json", tmp_path / "other.json"]
+    for path, figures in zip(files, (small, other), strict=True):
+        path.write_text(json.dumps(figures))
+    command(flatnas_page, *files, tmp_path)
+    text = (tmp_path / "flatnas_small.md").read_text()
+    assert "## The CIFAR-10 subset" in text
+    assert "## Fashion-MNIST" in text
+    assert text.count("### Differences") == 2
+    assert "--json fashion_mnist.json --fashion FOLDER" in text
+    drawing = ElementTree.parse(tmp_path / "flatnas_small.svg").getroot()
+    titles = [t.text for t in drawing.iter() if t.attrib.get("font-weight") == "bold"]
+    assert titles == ["The CIFAR-10 subset", "Fashion-MNIST"]
+    with pytest.raises(SystemExit, match="different settings"):
+        flatnas_page.page(small, other | {"bound": 1})
 
 
 def test_rank_correlations_are_taken_on_each_supernet(small: dict[str, Any]) -> None:
