@@ -2,10 +2,10 @@
 
     python -m benchmarks.gpu [--device cuda] [--quick]
 
-Building, training steps, populations, noisy copies and neighborhoods: the same code as the
-benchmarks of their own, with a CPU as well (``--device cpu``). Needs torch >= 2.6, numpy,
-networkx, lark, click and rich, and no data. What would go on beyond the time limit is left out,
-and the table says so.
+Building, training steps, steps as CUDA graphs, populations, noisy copies and neighborhoods: the
+same code as the benchmarks of their own, with a CPU as well (``--device cpu``). Needs
+torch >= 2.6, numpy, networkx, lark, click and rich, and no data. What would go on beyond the time
+limit is left out, and the table says so.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import click
@@ -54,6 +55,20 @@ def stepped(device: str, quick: bool) -> Iterator[Row]:
         yield "step", "the same, nothing dead", _interval(summary(clean))
 
 
+def replayed(device: str, quick: bool) -> Iterator[Row]:
+    """Training steps one kernel after another by those replayed as one CUDA graph.
+
+    On a CPU, where the setting has no effect, both are the same steps.
+    """
+    for bf16 in (False, True) if device == "cuda" else (False,):
+        for side in (8,) if quick else (8, 32):
+            ratios = step.replay_ratios(
+                side, 8 if quick else 64, 1 if quick else 5, torch.device(device), bf16
+            )
+            case = f"{side}x{side}, one by one / replayed{', bf16' if bf16 else ''}"
+            yield "graph", case, _interval(summary(ratios))
+
+
 def populated(device: str, quick: bool) -> Iterator[Row]:
     """Networks trained at once by one after another."""
     for side in (8,) if quick else (8, 16, 32):
@@ -87,19 +102,12 @@ def surrounded(device: str, quick: bool) -> Iterator[Row]:
     own = seconds(lambda: train(module, data, settings, 0, device), where)
     yield "neighborhood", "center", f"{own:.2f} s"
     for method in ("shared", "inherit"):
-
-        def run(how: Any = method) -> None:
-            estimates(center.network, near, module, data, settings, 0, how)
-
+        run = partial(estimates, center.network, near, module, data, settings, 0, method)
         taken = seconds(run, where)
         yield "neighborhood", f"{len(near)} neighbors, {method}", f"{taken / own:.1f} centers"
     for at_once in (True, False):
-        taken = seconds(
-            lambda how=at_once: train_networks(  # type: ignore[misc]
-                near, data, settings, 0, device=device, memory=MEMORY, together=how
-            ),
-            where,
-        )
+        options: dict[str, Any] = {"device": device, "memory": MEMORY, "together": at_once}
+        taken = seconds(partial(train_networks, near, data, settings, 0, **options), where)
         how = "at once" if at_once else "one by one"
         yield "neighborhood", f"{len(near)} trained {how}", f"{taken / own:.1f} centers"
 
@@ -107,6 +115,7 @@ def surrounded(device: str, quick: bool) -> Iterator[Row]:
 PARTS: tuple[tuple[str, Part], ...] = (
     ("build", built),
     ("step", stepped),
+    ("graph", replayed),
     ("population", populated),
     ("noise", shaken),
     ("neighborhood", surrounded),

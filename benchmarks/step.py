@@ -11,6 +11,7 @@ cells, and for those without such operations alone.
 from __future__ import annotations
 
 import statistics
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ import torch
 from torch import Tensor, nn
 
 import nasdsl
-from benchmarks import by_hand
+from benchmarks import by_hand, population
 from benchmarks.ratios import report, seconds, summary
 from nasdsl.compiler import compile_network
+from nasdsl.training.settings import TrainSettings
+from nasdsl.training.steps import Steps, steps_for
 
 SPACE = Path(__file__).parents[1] / "spaces" / "nasbench201.nas"
 
@@ -62,6 +65,43 @@ def ratios_of(
         if sum(p.numel() for p in hand.parameters()) == architecture.params:
             clean.append(ratio)
     return ratios, clean
+
+
+def replay_ratios(
+    side: int, batch: int, cells: int, where: torch.device, bf16: bool = False
+) -> list[float]:
+    """Seconds of steps one kernel after another by those of steps replayed as a CUDA graph.
+
+    One ratio for each of three blocks of ten steps of each random network of two cells, after
+    the capture; blocks of both take turns.
+    """
+    draw = torch.Generator().manual_seed(0)
+    x = torch.randn(batch, 1, side, side, generator=draw).to(where)
+    y = torch.randint(0, 10, (batch,), generator=draw).to(where)
+    ratios = []
+    for architecture in nasdsl.load(population.cells(side, 16)).samples(cells, seed="graph"):
+        runs = []
+        for graph in (False, True):
+            module = compile_network(architecture.network).to(where)
+            settings = TrainSettings(cuda_graph=graph, bf16=bf16)
+            parameters = [p for p in module.parameters() if p.requires_grad]
+            step = steps_for(module, parameters, settings, where)
+            runs.append(partial(_ten, step, x, y))
+        for run in runs:
+            run()  # the capture is in these
+        for _ in range(3):
+            one, other = (seconds(run, where) for run in runs)
+            ratios.append(one / other)
+    return ratios
+
+
+def _ten(step: Steps, x: Tensor, y: Tensor) -> None:
+    for _ in range(10):
+        step(x, y, 0.01, _no_noise)
+
+
+def _no_noise() -> None:
+    """The networks draw nothing at random."""
 
 
 @click.command()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         compile_supernet,
         load,
         run,
+        train_networks,
     )
     from nasdsl.diagnostics import Diagnostic, DiagnosticError
 
@@ -43,6 +44,7 @@ __all__ = [
     "compile_supernet",
     "load",
     "run",
+    "train_networks",
 ]
 
 

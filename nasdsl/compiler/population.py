@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from nasdsl.compiler.build import compile_network
+from nasdsl.compiler.population_cost import faster
 from nasdsl.compiler.population_plan import Fuse, OwnNoise, Share, plan_population
 from nasdsl.diagnostics import problem
 from nasdsl.graph.network import Network
@@ -139,8 +140,10 @@ def compile_population(
         members: networks, architectures or neighbors, with equal input and output types.
         seed: of the initial weights, one for all or one for each.
         batch: samples of a step that the decisions to fuse are measured with.
-        fuse: ``auto`` fuses where a measurement of this process says that it pays; ``True``
-            wherever it is possible; ``False`` nowhere.
+        fuse: ``auto`` fuses as many members as the caches hold, where a measurement of this
+            process says that the operation gains, and nothing where a step of the whole would
+            not be faster than those of its members; ``True`` fuses wherever it is possible;
+            ``False`` nowhere. What is not fused stands member after member.
         device: where it will be trained; what is measured for ``auto``.
 
     Raises:
@@ -153,6 +156,23 @@ def compile_population(
     if len(seeds) != len(networks):
         raise problem("NAS810", f"{len(networks)} networks and {len(seeds)} seeds")
     alone = [compile_network(n, s) for n, s in zip(networks, seeds, strict=True)]
+    planned = _planned(networks, seeds, alone, fuse, batch, device)
+    if fuse != "auto" or not planned.meta["fused"]:
+        return planned
+    trial, inputs = copy.deepcopy(planned), [node.type for node in networks[0].inputs]
+    if faster(trial, copy.deepcopy(alone), inputs, batch, device):
+        return planned
+    return _planned(networks, seeds, alone, False, batch, device)
+
+
+def _planned(
+    networks: tuple[Network, ...],
+    seeds: tuple[int, ...],
+    alone: Sequence[fx.GraphModule],
+    fuse: Fuse,
+    batch: int,
+    device: torch.device | str,
+) -> CompiledPopulation:
     made = plan_population(networks, alone, fuse, batch, str(torch.device(device)))
     root = _tree(made.modules)
     meta = {"fused": made.fused, "calls": made.calls}

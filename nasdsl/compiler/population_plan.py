@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -11,7 +12,8 @@ from torch import fx, nn
 
 from nasdsl.compiler import names
 from nasdsl.compiler.code import CODE
-from nasdsl.compiler.population_cost import Use, pays
+from nasdsl.compiler.population_cost import Use, members_at_once, pays
+from nasdsl.compiler.population_order import Place, Schedule
 from nasdsl.compiler.population_wide import (
     ANCHORS,
     CHANNELWISE,
@@ -27,7 +29,7 @@ from nasdsl.compiler.population_wide import (
     widen,
 )
 from nasdsl.compiler.recipe import Function
-from nasdsl.graph.network import INPUT, Network, Node
+from nasdsl.graph.network import INPUT, Network
 from nasdsl.operations.operation import TensorType
 
 Fuse = bool | str
@@ -55,10 +57,6 @@ class _Value:
 
     node: fx.Node
     members: tuple[int, ...]
-
-
-Place = tuple[str, str, tuple[tuple[str, Any], ...], tuple[TensorType, ...], TensorType]
-"""Id, operation, settings, types of operands and result (zeros take theirs from nowhere else)."""
 
 
 @dataclass
@@ -112,16 +110,29 @@ class _Planner:
         apart = [i for i, network in enumerate(self.networks) if not _is_open(network)]
         for member in apart:
             self._whole_member(member, [v.node for v in given.values()])
-        schedule = _Schedule(
-            {i: network for i, network in enumerate(self.networks) if i not in apart}
-        )
-        for member in schedule.networks:
-            for id, value in given.items():
-                self.values[member, id] = value
-        for place, members in schedule:
-            self._place(place, members)
+        for block in self._blocks([i for i in range(len(self.networks)) if i not in apart]):
+            for member in block:
+                for id, value in given.items():
+                    self.values[member, id] = value
+            for place, members in Schedule({i: self.networks[i] for i in block}):
+                self._place(place, members)
         self._output()
         return self.made
+
+    def _blocks(self, members: list[int]) -> list[list[int]]:
+        """Runs of members that may be fused with each other, which stand one after another.
+
+        Results of a member are read soon after they were written, and still in the caches
+        then, where its operations do not stand between those of too many others.
+        """
+        if not members or self.fuse is True:
+            return [members] if members else []
+        if self.fuse is False:
+            return [[member] for member in members]
+        networks = [self.networks[member] for member in members]
+        count = -(-len(members) // members_at_once(networks, self.batch, self.device))
+        bounds = [len(members) * i // count for i in range(count + 1)]
+        return [members[a:b] for a, b in pairwise(bounds)]
 
     def _whole_member(self, member: int, inputs: list[fx.Node]) -> None:
         module = OwnNoise(self.alone[member])
@@ -376,48 +387,3 @@ class OwnNoise(nn.Module):
 def _is_open(network: Network) -> bool:
     """Whether its operations may be mixed with others': none draws at random or is foreign."""
     return all(n.op == INPUT or (n.op in CODE and n.op != "dropout") for n in network.nodes)
-
-
-class _Schedule:
-    """The places of networks, operands first; members of one place together where they can be.
-
-    Where members order two places differently, one of the places is left in parts.
-    """
-
-    def __init__(self, networks: Mapping[int, Network]):
-        self.networks = networks
-        self.at: dict[Place, dict[int, Node]] = {}
-        self.missing: dict[tuple[int, str], set[str]] = {}
-        self.users: dict[tuple[int, str], list[str]] = {}
-        self.place: dict[tuple[int, str], Place] = {}
-        self.ready: dict[Place, set[int]] = {}
-        for member, network in networks.items():
-            for node in network.nodes:
-                if node.op == INPUT:
-                    continue
-                types = tuple(network.by_id[i].type for i in node.inputs)
-                settings = tuple(sorted(node.settings.items()))
-                place = (node.id, node.op, settings, types, node.type)
-                self.at.setdefault(place, {})[member] = node
-                self.place[member, node.id] = place
-                wanted = {i for i in node.inputs if network.by_id[i].op != INPUT}
-                self.missing[member, node.id] = wanted
-                for operand in wanted:
-                    self.users.setdefault((member, operand), []).append(node.id)
-                if not wanted:
-                    self.ready.setdefault(place, set()).add(member)
-        self.left = {place: set(members) for place, members in self.at.items()}
-
-    def __iter__(self) -> Any:
-        while self.ready:
-            whole = next((p for p, m in self.ready.items() if m == self.left[p]), None)
-            place = whole or max(self.ready, key=lambda p: len(self.ready[p]))
-            members = tuple(sorted(self.ready.pop(place)))
-            self.left[place] -= set(members)
-            yield place, members
-            for member in members:
-                for user in self.users.get((member, place[0]), ()):
-                    self.missing[member, user].discard(place[0])
-                    if not self.missing[member, user]:
-                        following = self.place[member, user]
-                        self.ready.setdefault(following, set()).add(member)

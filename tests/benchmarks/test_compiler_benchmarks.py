@@ -28,5 +28,5 @@ def test_all_parts_run_with_the_few_libraries_of_a_cuda_machine() -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[0])
     parts = list(dict.fromkeys(row[0] for row in found["rows"]))
-    assert parts == ["build", "step", "population", "noise", "neighborhood"]
+    assert parts == ["build", "step", "graph", "population", "noise", "neighborhood"]
     assert "beyond the time limit" not in done.stdout

@@ -12,12 +12,14 @@ from nasdsl.compiler import compile_network
 from nasdsl.compiler.population import CompiledPopulation, compile_population
 from nasdsl.compiler.population_cost import split, training_bytes
 from nasdsl.graph.network import Network
+from nasdsl.neighborhood import Neighbor
+from nasdsl.space import Architecture
 from nasdsl.training import together
 from nasdsl.training.data.dataset import Dataset, Split, statistics
 from nasdsl.training.history import Diverged, TrainResult
 from nasdsl.training.loop import train
 from nasdsl.training.settings import Sgd, TrainSettings
-from nasdsl.training.together import pays, train_networks
+from nasdsl.training.together import train_networks
 
 SPACE = nasdsl.load("""
 space small
@@ -62,18 +64,10 @@ def test_each_comes_out_as_trained_alone(choice: bool | None, runs: int) -> None
             assert torch.allclose(state[name], tensor, rtol=1e-3, atol=1e-5), name
 
 
-def test_looking_leaves_a_population_as_it_was() -> None:
-    population = compile_population(NETWORKS, range(5), fuse=True)
-    before = {name: t.clone() for name, t in population.state_dict().items()}
-    noise = torch.random.get_rng_state()
-    pays(population, data(), 16)
-    assert torch.equal(torch.random.get_rng_state(), noise)
-    assert all(torch.equal(t, before[name]) for name, t in population.state_dict().items())
-    assert all(p.grad is None for p in population.parameters())
-    assert not pays(compile_population(NETWORKS, fuse=False), data(), 16)
-
-
-def test_the_faster_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fuse", [True, False])
+def test_a_population_is_trained_where_something_is_fused(
+    monkeypatch: pytest.MonkeyPatch, fuse: bool
+) -> None:
     taken = []
 
     def trained(population: CompiledPopulation, *_: object) -> list[TrainResult]:
@@ -81,16 +75,13 @@ def test_the_faster_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
         return [TrainResult((), 0, 0.0)] * len(population)
 
     monkeypatch.setattr(together, "train_population", trained)
-    for first, second in ((1.0, 2.0), (2.0, 1.0)):
-        seconds = iter((first, second))
-        monkeypatch.setattr(together, "_seconds", lambda run, device, s=seconds: next(s))
-        monkeypatch.setattr(
-            together,
-            "compile_population",
-            lambda n, s, b, device: compile_population(n, s, b, fuse=True, device=device),
-        )
-        train_networks(NETWORKS, data(), SETTINGS, 0)
-    assert taken == [5]
+    monkeypatch.setattr(
+        together,
+        "compile_population",
+        lambda n, s, b, device: compile_population(n, s, b, fuse=fuse, device=device),
+    )
+    train_networks(NETWORKS, data(), SETTINGS, 0)
+    assert taken == ([5] if fuse else [])
 
 
 @pytest.mark.parametrize("choice", [True, False])
@@ -98,6 +89,19 @@ def test_one_that_diverges_takes_no_other_with_it(choice: bool) -> None:
     wild = TrainSettings(steps=30, batch=16, optimizer=Sgd(1e30, 0.9))
     found = train_networks(NETWORKS[:2], data(), wild, 0, together=choice)
     assert all(isinstance(one.outcome, Diverged) for one in found)
+
+
+def test_architectures_and_neighbors_are_taken_too() -> None:
+    center = SPACE[3]
+    members: list[Architecture | Neighbor | Network]
+    members = [center, SPACE.neighbors(center)[0], center.network]
+    found = nasdsl.train_networks(members, data(), SETTINGS, 7, together=False)
+    expected = train_networks(
+        [center.network, SPACE.neighbors(center)[0].network], data(), SETTINGS, 7
+    )
+    for one, other in zip(found, [*expected, expected[0]], strict=True):
+        for name, tensor in other.module.state_dict().items():
+            torch.testing.assert_close(one.module.state_dict()[name], tensor, rtol=1e-3, atol=1e-5)
 
 
 def test_no_networks_are_trained_to_none() -> None:
