@@ -89,13 +89,13 @@ def compile_neighborhood(center: Any, **options: Any) -> Any:
 
 
 def train_networks(
-    members: Sequence[Architecture | Neighbor | Network],
+    members: Sequence[Any],
     data: Dataset,
     settings: TrainSettings,
     seed: int = 0,
     **options: Any,
 ) -> list[Trained]:
-    """Several networks trained on the same batches, at once where that is measured to be faster.
+    """Architectures, neighbors or networks trained on the same batches, at once where that pays.
 
     See :func:`nasdsl.training.together.train_networks`. A run trains its candidates one by one:
     what is chosen by a timing may differ from run to run, and so would the results, by rounding.

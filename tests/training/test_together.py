@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -12,8 +13,6 @@ from nasdsl.compiler import compile_network
 from nasdsl.compiler.population import CompiledPopulation, compile_population
 from nasdsl.compiler.population_cost import split, training_bytes
 from nasdsl.graph.network import Network
-from nasdsl.neighborhood import Neighbor
-from nasdsl.space import Architecture
 from nasdsl.training import together
 from nasdsl.training.data.dataset import Dataset, Split, statistics
 from nasdsl.training.history import Diverged, TrainResult
@@ -93,7 +92,7 @@ def test_one_that_diverges_takes_no_other_with_it(choice: bool) -> None:
 
 def test_architectures_and_neighbors_are_taken_too() -> None:
     center = SPACE[3]
-    members: list[Architecture | Neighbor | Network]
+    members: list[Any]
     members = [center, SPACE.neighbors(center)[0], center.network]
     found = nasdsl.train_networks(members, data(), SETTINGS, 7, together=False)
     expected = train_networks(
