@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -15,18 +14,6 @@ from nasdsl.training.data.dataset import Dataset
 Norm = Literal["linf", "l2"]
 Outputs = Callable[[Tensor], Tensor]
 """From images [N, C, H, W] in [0, 1] to outputs [N, K]."""
-
-
-@contextmanager
-def evaluated(module: nn.Module) -> Iterator[None]:
-    """Within it the module and its parts are in eval mode; afterwards as each of them was."""
-    training = [part for part in module.modules() if part.training]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part in training:  # not train(): parts may have had modes of their own
-            part.training = True
 
 
 def limits(data: Dataset) -> tuple[float, float]:

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from nasdsl.robustness import counter
 from nasdsl.robustness.apgd import apgd
-from nasdsl.robustness.attacked import Norm, Outputs, evaluated, outputs, pixels, right, slope
+from nasdsl.robustness.attacked import Norm, Outputs, outputs, pixels, right, slope
 from nasdsl.robustness.gradient_attacks import fgsm, pgd
 from nasdsl.robustness.square import square
 from nasdsl.training.data.dataset import Dataset, Split
-from nasdsl.training.loop import PREDICTION_BATCH
+from nasdsl.training.loop import PREDICTION_BATCH, evaluating
 
 ATTACKS: Mapping[str, Callable[..., Tensor]] = {
     "fgsm": lambda run, x, y, epsilon, norm, keys: fgsm(run, x, y, epsilon, norm),
@@ -100,7 +100,7 @@ def evaluate_attack(
     clean: list[Tensor] = []
     stays: dict[float, list[Tensor]] = {epsilon: [] for epsilon in epsilons}
     stuck = 0
-    with evaluated(module):
+    with evaluating(module):
         for start in range(0, count, batch):
             place = slice(start, min(start + batch, count))
             x, y = pixels(data, split.x[place]), split.y[place]

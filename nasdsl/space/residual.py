@@ -129,49 +129,48 @@ class Fail(Step):
         self.most = 0
 
 
-class On(Step):
+class _Around(Step):
+    """Comes to what another step comes to."""
+
+    __slots__ = ("step",)
+
+    def __init__(self, step: Step):
+        self.step = step
+        self.outcomes = step.outcomes
+        self.decides = step.decides
+        self.broken = step.broken
+        self.late = step.late
+        self.most = step.most
+
+
+class On(_Around):
     """Runs a step on some tensors of the frame."""
 
-    __slots__ = ("indices", "step")
+    __slots__ = ("indices",)
 
     def __init__(self, indices: tuple[int, ...], step: Step):
+        super().__init__(step)
         self.indices = indices
-        self.step = step
-        self.outcomes = step.outcomes
-        self.decides = step.decides
-        self.broken = step.broken
-        self.late = step.late
-        self.most = step.most
 
 
-class Scope(Step):
+class Scope(_Around):
     """Adds a name to the path."""
 
-    __slots__ = ("segment", "step")
+    __slots__ = ("segment",)
 
     def __init__(self, segment: str, step: Step):
+        super().__init__(step)
         self.segment = segment
-        self.step = step
-        self.outcomes = step.outcomes
-        self.decides = step.decides
-        self.broken = step.broken
-        self.late = step.late
-        self.most = step.most
 
 
-class Copy(Step):
+class Copy(_Around):
     """Adds a copy's index to the next name of the path."""
 
-    __slots__ = ("index", "step")
+    __slots__ = ("index",)
 
     def __init__(self, index: int, step: Step):
+        super().__init__(step)
         self.index = index
-        self.step = step
-        self.outcomes = step.outcomes
-        self.decides = step.decides
-        self.broken = step.broken
-        self.late = step.late
-        self.most = step.most
 
 
 class Then(Step):

@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from nasdsl.robustness import counter
-from nasdsl.robustness.attacked import evaluated, outputs, pixels
+from nasdsl.robustness.attacked import outputs, pixels
 from nasdsl.robustness.attacks import ATTACKS, BLIND, evaluate_attack
 from nasdsl.training.data.dataset import Dataset, Split, statistics
+from nasdsl.training.loop import evaluating
 from tests.robustness.images import labeled, trained
 
 DATA = labeled(96, 3, 8)
@@ -66,7 +67,7 @@ def test_the_network_is_left_as_it_was(attack):
 def test_modes_come_back_after_a_failure():
     module = nn.Sequential(nn.Dropout(), nn.BatchNorm1d(2)).train()
     module[0].eval()
-    with pytest.raises(RuntimeError), evaluated(module):
+    with pytest.raises(RuntimeError), evaluating(module):
         assert not module.training
         raise RuntimeError
     assert [part.training for part in module.modules()] == [True, False, True]

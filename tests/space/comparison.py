@@ -13,9 +13,6 @@ from nasdsl.space.values import shown
 from tests.space.reference.built import Built, TooMany
 from tests.space.reference.interpreter import Reference
 
-STATIC = "NAS1"
-"""Mistakes in names are told whether an architecture meets them or not."""
-
 
 def compare(text: str, limit: int = 400) -> str:
     """Hold one program to the reference; returns what kind of program it was.
