@@ -15,9 +15,10 @@ from nasdsl.compiler.neighborhood import CompiledNeighborhood, compile_neighborh
 from nasdsl.diagnostics import DiagnosticError
 from nasdsl.objectives.neighborhood_estimates import Estimator, estimates, shrunk
 from nasdsl.space import Space
-from nasdsl.training.data.dataset import Dataset, Split, statistics
+from nasdsl.training.data.dataset import Dataset
 from nasdsl.training.loop import train
 from nasdsl.training.settings import Sgd, TrainSettings
+from tests.compiler.three_classes import three_classes
 
 TEXT = """
 space near "a few edits"
@@ -49,13 +50,7 @@ def space() -> Space:
 
 @pytest.fixture(scope="module")
 def data() -> Dataset:
-    generator = torch.Generator().manual_seed(5)
-    centers = torch.randn(3, 2, 6, 6, generator=generator)
-    y = torch.arange(120) % 3
-    x = centers[y] + torch.randn(120, 2, 6, 6, generator=generator)
-    return Dataset(
-        "small", Split(x[:80], y[:80]), Split(x[80:], y[80:]), ("a", "b", "c"), *statistics(x[:80])
-    )
+    return three_classes()
 
 
 def image(count: int = 5) -> torch.Tensor:

@@ -21,11 +21,12 @@ from nasdsl.compiler.population_cost import split, training_bytes
 from nasdsl.diagnostics import DiagnosticError
 from nasdsl.graph.network import Network
 from nasdsl.space import Space
-from nasdsl.training.data.dataset import Dataset, Split, statistics
+from nasdsl.training.data.dataset import Dataset, Split
 from nasdsl.training.history import Diverged, TrainResult
 from nasdsl.training.loop import train
 from nasdsl.training.population import predict_population, train_population
 from nasdsl.training.settings import AdamW, Sgd, Sharpness, TrainSettings
+from tests.compiler.three_classes import three_classes
 
 TEXT = """
 space small "everything that is fused, and some that is not"
@@ -59,13 +60,7 @@ def space() -> Space:
 
 @pytest.fixture(scope="module")
 def data() -> Dataset:
-    generator = torch.Generator().manual_seed(5)
-    centers = torch.randn(3, 2, 6, 6, generator=generator)
-    y = torch.arange(120) % 3
-    x = centers[y] + torch.randn(120, 2, 6, 6, generator=generator)
-    return Dataset(
-        "small", Split(x[:80], y[:80]), Split(x[80:], y[80:]), ("a", "b", "c"), *statistics(x[:80])
-    )
+    return three_classes()
 
 
 def networks(space: Space, count: int, seed: int) -> list[Network]:
