@@ -1,4 +1,7 @@
-"""From a text to its space, with everything there is to say about it. No torch."""
+"""From a text to its space, with everything there is to say about it.
+
+No torch, but where a condition is on the size of a checkpoint.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nasdsl.diagnostics import Diagnostic, DiagnosticError, Source, Span, order, problem
+from nasdsl.graph.network import Network
 from nasdsl.language.imports import bring_in
 from nasdsl.language.overrides import override_lets
 from nasdsl.language.parser import parse
@@ -68,6 +72,7 @@ def analyze(source: Source, overrides: Mapping[str, str] | None = None) -> Analy
             blocks,
             Neighborhood,
             imported.files,
+            _checkpoint_bytes,
         )
         wrong = _tried(space)
         found += wrong
@@ -78,6 +83,13 @@ def analyze(source: Source, overrides: Mapping[str, str] | None = None) -> Analy
     if any(d.severity == "error" for d in ordered):
         space = None
     return Analysis(space, ordered)
+
+
+def _checkpoint_bytes(network: Network) -> int:
+    # Only a condition on it asks, so a text without one is worked out without torch.
+    from nasdsl.objectives.memory import checkpoint_size
+
+    return checkpoint_size(network)
 
 
 def _settings(blocks: Any) -> list[Diagnostic]:

@@ -78,6 +78,7 @@ BUILT_IN: dict[str, str] = {
     "declared_params": "Learned parameters as written, parts without effect counted.",
     "declared_macs": "Multiply-accumulates of one sample as written.",
     "activation_memory": "Bytes of the results alive at once, for one sample.",
+    "checkpoint_bytes": "Bytes of the file of all weights and buffers.",
     "params": KEYWORDS["params"],
     "macs": KEYWORDS["macs"],
 }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nasdsl.space.space import Architecture
 
 COSTS = ("params", "macs", "declared_params", "declared_macs")
-STRUCTURE = ("nodes", "depth", "activation_memory")
+STRUCTURE = ("nodes", "depth", "activation_memory", "checkpoint_bytes")
 _EXAMPLES = {"count": "count(skip)", "edges": "edges(Cell)"}
 
 
@@ -26,7 +26,8 @@ class Constraints(Evaluator):
 
     A condition may use ``params, macs, declared_params, declared_macs`` (numbers), ``nodes``
     and ``depth`` (operations of the live network, and on its longest path),
-    ``activation_memory`` (bytes, as the metric for one sample), ``count(label, …)``
+    ``activation_memory`` (bytes, as the metric for one sample), ``checkpoint_bytes`` (of the
+    file of the live network's weights, which takes torch to know), ``count(label, …)``
     (decisions for these alternatives), ``edges(Cell)`` (inputs picked in a cell), and the
     values chosen by ``let`` and by the network's ``where``.
     """
@@ -66,6 +67,8 @@ class Constraints(Evaluator):
                 return _depth(about)
             if e.name == "activation_memory":
                 return peak(about.network)
+            if e.name == "checkpoint_bytes":
+                return about.space.checkpoint_bytes(about.network)
         return super()._ref(e, scope)
 
     def _call(self, e: s.Call, scope: Scope) -> Any:

@@ -17,7 +17,7 @@ from nasdsl.space.unused import unused
 
 QUANTITIES = (
     "params", "macs", "declared_params", "declared_macs", "count", "edges", "nodes", "depth",
-    "activation_memory",
+    "activation_memory", "checkpoint_bytes",
 )  # fmt: skip
 """Names that a constraint may use beyond those of the text."""
 

@@ -145,8 +145,10 @@ class Space:
         blocks: Blocks | None = None,
         edits: Callable[[Space], Edits] | None = None,
         used: tuple[tuple[str, str], ...] = (),
+        checkpoint_bytes: Callable[[Network], int] | None = None,
     ):
         self.used = used
+        self._checkpoint_bytes = checkpoint_bytes
         self.blocks = blocks or Blocks()
         self._counts: dict[Any, Any] = {}
         self._fragments: dict[Any, Fragment] = {}
@@ -323,6 +325,12 @@ class Space:
             return self.constraints.holds(architecture)
         except EvaluationError as error:
             raise DiagnosticError([error.diagnostic]) from None
+
+    def checkpoint_bytes(self, network: Network) -> int:
+        """Bytes of the file of a network's weights; loads torch."""
+        if self._checkpoint_bytes is None:
+            raise TypeError("this space was made without a size of checkpoints")
+        return self._checkpoint_bytes(network)
 
     @property
     def feasible(self) -> int | None:

@@ -106,6 +106,19 @@ def test_a_slow_network_is_not_trained():
     assert "train" not in found.timings
 
 
+def test_a_condition_is_on_the_bytes_of_the_checkpoint() -> None:
+    text = """
+input image[3, 8, 8]
+output logits[2]
+network = conv(width, 3) >> relu >> bn >> global_avgpool >> linear(2)
+  where width in {4, 8, 16, 32}
+"""
+    space = nasdsl.load(text)
+    limit = len(to_bytes(compile_network(space[1].network)))
+    assert nasdsl.load(f"{text}require checkpoint_bytes <= {limit}\n").feasible == 2
+    assert nasdsl.load(f"{text}require checkpoint_bytes < {limit}\n").feasible == 1
+
+
 def test_a_condition_counts_activation_memory_as_the_metric_does() -> None:
     text = """
 input image[3, 8, 8]
