@@ -24,7 +24,7 @@ from nasdsl.space.limits import bounded
 from nasdsl.space.program import COMBINING, SPECIAL, Program
 from nasdsl.space.residual import POISON, Branch, Copy, Fail, Known, Lift, Ret, Step
 from nasdsl.space.residual import Scope as Named
-from nasdsl.space.templates import Templates
+from nasdsl.space.templates import Templates, Use
 from nasdsl.space.values import (
     Closure,
     EvaluationError,
@@ -202,9 +202,8 @@ class Elaborator(Joiner):
             return self._apply_value(self.value(expr, scope), label, callee, scope, types, known)
         template = self.program.templates.get(name)
         if template is not None:
-            return self.templates.apply(
-                template, label, callee if call is None else call, scope, types, known
-            )
+            use = Use(label, callee if call is None else call, types, known)
+            return self.templates.apply(template, use, scope)
         if name in SPECIAL:
             return self._special(name, label, expr, scope, types, known)
         if name in COMBINING and call is not None and (call.arguments or name == "sum"):
@@ -229,9 +228,9 @@ class Elaborator(Joiner):
         if isinstance(value, Label):
             choice = self.program.templates[value.choice]
             assert isinstance(choice, s.Choice)
-            return self.templates.alternative(
-                choice, value.alternative, label, expr, scope, types, known
-            )
+            at = expr if isinstance(expr, s.Call | s.Ref) else s.Ref(expr.span, value.alternative)
+            use = Use(label, at, types, known)
+            return self.templates.alternative(choice, value.alternative, use, scope)
         raise EvaluationError(
             "NAS107", f"expected a module here, found {kind_of(value)}", expr.span
         )

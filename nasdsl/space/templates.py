@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from nasdsl.diagnostics import Diagnostic
 from nasdsl.language import syntax as s
@@ -20,6 +20,15 @@ MAX_LEVELS = 60
 """A block may be so deep in itself, by way of choices."""
 
 
+class Use(NamedTuple):
+    """A use of a declared name, applied to inputs of these types."""
+
+    label: str
+    at: s.Call | s.Ref
+    types: Types
+    known: Known
+
+
 class Templates:
     """Applies the templates of one program, and remembers the bodies of its cells."""
 
@@ -29,19 +38,11 @@ class Templates:
         """Bodies of cells by cell and signature, in the order of first use."""
         self._running: list[str] = []
 
-    def alternative(
-        self,
-        choice: s.Choice,
-        name: str,
-        label: str,
-        use: s.Expr,
-        scope: Scope,
-        types: Types,
-        known: Known,
-    ) -> Step:
+    def alternative(self, choice: s.Choice, name: str, use: Use, scope: Scope) -> Step:
         """An alternative that was chosen as a value, applied."""
-        call: s.Call | s.Ref = use if isinstance(use, s.Call | s.Ref) else s.Ref(use.span, name)
-        inner = scope.fresh(self.joiner.arguments(call, choice.parameters, choice.name.text, scope))
+        inner = scope.fresh(
+            self.joiner.arguments(use.at, choice.parameters, choice.name.text, scope)
+        )
         alternative = next(a for a in choice.alternatives if a.name.text == name)
 
         def body(env: Scope, k: Known) -> Step:
@@ -51,30 +52,22 @@ class Templates:
                 raise EvaluationError(
                     "NAS225",
                     f"the alternative '{name}' was chosen as a value, and its guard forbids it here",
-                    use.span,
+                    use.at.span,
                 )
-            return Named(name, self.joiner.apply(alternative.body, env, types, k))
+            return Named(name, self.joiner.apply(alternative.body, env, use.types, k))
 
-        return named(label, self.joiner.bindings(choice.where, inner, known, body))
+        return named(use.label, self.joiner.bindings(choice.where, inner, use.known, body))
 
-    def apply(
-        self,
-        template: Template,
-        label: str,
-        use: s.Call | s.Ref,
-        scope: Scope,
-        types: Types,
-        known: Known,
-    ) -> Step:
+    def apply(self, template: Template, use: Use, scope: Scope) -> Step:
         """A template applied to inputs of these types."""
         name = template.name.text
-        inner = scope.fresh(self.joiner.arguments(use, template.parameters, name, scope))
+        inner = scope.fresh(self.joiner.arguments(use.at, template.parameters, name, scope))
         if isinstance(template, s.Block):
-            return self._block(template, label, use, inner, types, known)
+            return self._block(template, use, inner)
         if isinstance(template, s.Choice):
-            return self._choice(template, label, use, inner, types, known)
+            return self._choice(template, use, inner)
         if isinstance(template, s.Cell):
-            return self._cell(template, label, use, inner, types, known)
+            return self._cell(template, use, inner)
         settings = dict(inner.local)
         for parameter, value in settings.items():
             if not isinstance(value, bool | int | float | str):
@@ -82,47 +75,25 @@ class Templates:
                     "NAS228",
                     f"'{parameter}' of {name} must be a number, truth value or text, "
                     f"found {kind_of(value)}",
-                    use.span,
+                    use.at.span,
                 )
         settings[PYTHON] = template.target.value
-        return emitted(
-            self.joiner.operations[name],
-            settings,
-            types,
-            known,
-            use,
-            label,
-            tuple(range(len(types))),
-        )
+        operation = self.joiner.operations[name]
+        inputs = tuple(range(len(use.types)))
+        return emitted(operation, settings, use.types, use.known, use.at, use.label, inputs)
 
-    def _block(
-        self,
-        block: s.Block,
-        label: str,
-        use: s.Expr,
-        scope: Scope,
-        types: Types,
-        known: Known,
-    ) -> Step:
+    def _block(self, block: s.Block, use: Use, scope: Scope) -> Step:
         name, body = block.name.text, block.body
         if scope.levels.get(f"block {name}", 0) > MAX_LEVELS:
-            raise EvaluationError("NAS106", f"'{name}' uses itself without end", use.span)
+            raise EvaluationError("NAS106", f"'{name}' uses itself without end", use.at.span)
         if name in self.joiner.program.deep(body):
             scope = scope.entered(f"block {name}")
         made = self.joiner.bindings(
-            block.where, scope, known, lambda env, k: self.joiner.apply(body, env, types, k)
+            block.where, scope, use.known, lambda env, k: self.joiner.apply(body, env, use.types, k)
         )
-        return named(label, made)
+        return named(use.label, made)
 
-    def _choice(
-        self,
-        choice: s.Choice,
-        label: str,
-        use: s.Expr,
-        scope: Scope,
-        types: Types,
-        known: Known,
-    ) -> Step:
+    def _choice(self, choice: s.Choice, use: Use, scope: Scope) -> Step:
         name = choice.name.text
         deepest: int | None = None
         if choice.recursion is not None:
@@ -145,7 +116,7 @@ class Templates:
                     self.joiner.value(alternative.guard, env), alternative.guard.span, "a guard"
                 ):
                     continue
-                made = self.joiner.apply(alternative.body, env, types, k)
+                made = self.joiner.apply(alternative.body, env, use.types, k)
                 options[alternative.name.text] = Named(alternative.name.text, made)
             if not options:
                 values = ", ".join(f"{n} = {shown(v)}" for n, v in sorted(env.local.items()))
@@ -153,24 +124,17 @@ class Templates:
                     "NAS302",
                     f"no alternative of '{name}' is allowed here"
                     + (f" with {values}" if values else ""),
-                    use.span,
+                    use.at.span,
                 )
             return Branch("", "choice", name, options, choice.name.span)
 
-        return named(label, self.joiner.bindings(choice.where, scope, known, body))
+        return named(use.label, self.joiner.bindings(choice.where, scope, use.known, body))
 
-    def _cell(
-        self,
-        cell: s.Cell,
-        label: str,
-        use: s.Expr,
-        scope: Scope,
-        types: Types,
-        known: Known,
-    ) -> Step:
+    def _cell(self, cell: s.Cell, use: Use, scope: Scope) -> Step:
         name = cell.name.text
+        types, known = use.types, use.known
         if POISON in types:
-            return Fail(Diagnostic("", "", use.span), known)
+            return Fail(Diagnostic("", "", use.at.span), known)
         deep = self.joiner.program.deep(cell)
         scope = self.joiner.late.resolved(scope, deep)
         decided = tuple((n, v) for n, v in scope.decided.items() if n in deep)
@@ -179,7 +143,7 @@ class Templates:
         bodies = self.observed.setdefault(name, {})
         if signature not in bodies:
             if name in self._running:
-                raise EvaluationError("NAS106", f"the cell '{name}' uses itself", use.span)
+                raise EvaluationError("NAS106", f"the cell '{name}' uses itself", use.at.span)
             self._running.append(name)
             try:
                 with self.joiner.late.at(frozenset(), NOTHING):
@@ -187,14 +151,14 @@ class Templates:
                         cell.where,
                         scope,
                         frozenset(),
-                        lambda env, k: graph_body(self.joiner, cell.graph, env, types, k, use),
+                        lambda env, k: graph_body(self.joiner, cell.graph, env, types, k, use.at),
                     )
             finally:
                 self._running.pop()
         body = bodies[signature]
         if not body.decides and not any(key[1] for key in body.outcomes):
             # Nothing is decided inside, so there is nothing that its uses have to agree on.
-            return named(label, Lift(body, known) if known else body)
+            return named(use.label, Lift(body, known) if known else body)
         keys: dict[Key, Key] = {}
         mine = {key for c, sig, key in known if c == name and sig == signature}
         for key in body.outcomes:
@@ -204,8 +168,8 @@ class Templates:
             if merged is not None:
                 keys[key] = (key[0], merged)
         if not keys:
-            return Fail(Diagnostic("", "", use.span), known)
-        return named(label, UseCell(name, signature, body, keys))
+            return Fail(Diagnostic("", "", use.at.span), known)
+        return named(use.label, UseCell(name, signature, body, keys))
 
 
 def merge(known: Known, more: Known) -> Known | None:
