@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from nasdsl.compiler.build import compile_network
-from nasdsl.compiler.population_cost import faster
+from nasdsl.compiler.population_cost import faster, members_at_once
 from nasdsl.compiler.population_plan import Fuse, OwnNoise, Share, plan_population
 from nasdsl.diagnostics import problem
 from nasdsl.graph.network import Network
@@ -141,8 +141,8 @@ def compile_population(
         seed: of the initial weights, one for all or one for each.
         batch: samples of a step that the decisions to fuse are measured with.
         fuse: ``auto`` fuses as many members as the caches hold, where a measurement of this
-            process says that the operation gains, and nothing where a step of the whole would
-            not be faster than those of its members; ``True`` fuses wherever it is possible;
+            process says that the operation gains, and nothing where passes of so many members
+            would not be faster than one after another; ``True`` fuses wherever it is possible;
             ``False`` nowhere. What is not fused stands member after member.
         device: where it will be trained; what is measured for ``auto``.
 
@@ -159,8 +159,11 @@ def compile_population(
     planned = _planned(networks, seeds, alone, fuse, batch, device)
     if fuse != "auto" or not planned.meta["fused"]:
         return planned
-    trial, inputs = copy.deepcopy(planned), [node.type for node in networks[0].inputs]
-    if faster(trial, copy.deepcopy(alone), inputs, batch, device):
+    # Those that are fused with each other tell for all; copies, since passes change statistics.
+    some = slice(members_at_once(networks, batch, device))
+    trial = _planned(networks[some], seeds[some], copy.deepcopy(alone[some]), fuse, batch, device)
+    inputs = [node.type for node in networks[0].inputs]
+    if faster(trial, copy.deepcopy(alone[some]), inputs, batch, device):
         return planned
     return _planned(networks, seeds, alone, False, batch, device)
 
