@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from nasdsl.objectives.candidate import Candidate
+from nasdsl.objectives.measurement import averaged
 from nasdsl.objectives.metrics import MetricError, MetricRequest
 from nasdsl.robustness.corrupted import evaluate_corruptions
 from nasdsl.robustness.corruptions import SEVERITIES, STANDARD
@@ -16,7 +17,7 @@ def mean_error(candidate: Candidate, request: MetricRequest) -> tuple[float, flo
         math.fsum(_error(candidate, request, name, s) for s in SEVERITIES) / len(SEVERITIES)
         for name in STANDARD
     ]
-    return _mean(means)
+    return averaged(means)
 
 
 def error(candidate: Candidate, request: MetricRequest) -> tuple[float, float | None]:
@@ -24,12 +25,7 @@ def error(candidate: Candidate, request: MetricRequest) -> tuple[float, float | 
     name = request.metric.partition(".")[2]
     if request["severity"]:
         return _error(candidate, request, name, request["severity"]), None
-    return _mean([_error(candidate, request, name, s) for s in SEVERITIES])
-
-
-def _mean(values: list[float]) -> tuple[float, float]:
-    mean = math.fsum(values) / len(values)
-    return mean, math.sqrt(math.fsum((v - mean) ** 2 for v in values) / len(values))
+    return averaged([_error(candidate, request, name, s) for s in SEVERITIES])
 
 
 def _error(candidate: Candidate, request: MetricRequest, name: str, severity: int) -> float:

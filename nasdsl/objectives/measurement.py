@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,6 +14,12 @@ from nasdsl.training.history import EpochRecord
 Fact = float | str | tuple[Network, ...]
 """What a space knows of an architecture beyond its graph: counts, its ``key``, and the neighbors
 to estimate, by how the goal that asks for them is written."""
+
+
+def averaged(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and standard deviation of the values themselves, not of what they are a sample of."""
+    mean = math.fsum(values) / len(values)
+    return mean, math.sqrt(math.fsum((v - mean) ** 2 for v in values) / len(values))
 
 
 @dataclass(frozen=True, slots=True)

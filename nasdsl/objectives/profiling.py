@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from nasdsl.objectives.measurement import averaged
 from nasdsl.objectives.metrics import MetricError
 from nasdsl.objectives.profile import (
     ATTACKS,
@@ -123,8 +124,8 @@ def _noisy(
             task.accuracy(noisy_outputs(module, data, split.x, sigma, seed, copy, batch), split.y)
             for copy in range(values["copies"])
         ]
-        mean = math.fsum(accuracies) / len(accuracies)
+        mean, spread = averaged(accuracies)
         means.append(mean)
-        spreads.append(math.sqrt(math.fsum((a - mean) ** 2 for a in accuracies) / len(accuracies)))
+        spreads.append(spread)
         changes.append(math.fsum(abs(a - clean) for a in accuracies) / len(accuracies))
     return Noisy(sigmas, tuple(means), tuple(spreads), tuple(changes), values["copies"])

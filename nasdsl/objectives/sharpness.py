@@ -7,6 +7,7 @@ import math
 import torch
 
 from nasdsl.objectives.candidate import Candidate
+from nasdsl.objectives.measurement import averaged
 from nasdsl.objectives.metrics import MetricError, MetricRequest
 from nasdsl.objectives.weight_noise import noisy_outputs
 from nasdsl.robustness import curvature
@@ -62,8 +63,7 @@ def local_energy(candidate: Candidate, request: MetricRequest) -> tuple[float, f
 def _mean(values: list[float]) -> tuple[float, float]:
     if not all(map(math.isfinite, values)):
         raise MetricError("a value is not finite")
-    mean = math.fsum(values) / len(values)
-    return mean, math.sqrt(math.fsum((v - mean) ** 2 for v in values) / len(values))
+    return averaged(values)
 
 
 def _samples(candidate: Candidate, request: MetricRequest) -> Split:

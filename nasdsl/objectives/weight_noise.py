@@ -8,7 +8,6 @@ noise by one of the same size on every weight, and the running statistics by the
 
 from __future__ import annotations
 
-import math
 from copy import deepcopy
 
 import torch
@@ -17,6 +16,7 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _NormBase
 
 from nasdsl.objectives.candidate import Candidate
+from nasdsl.objectives.measurement import averaged
 from nasdsl.objectives.metrics import MetricRequest
 from nasdsl.seeding import derive
 from nasdsl.training import task
@@ -33,9 +33,7 @@ def flatness(candidate: Candidate, request: MetricRequest) -> tuple[float, float
         center = task.loss(candidate.predictions, data.validation.y).item()
     copies = range(request["copies"])
     changes = [abs(center - _noisy(candidate, request, copy)) for copy in copies]
-    mean = math.fsum(changes) / len(changes)
-    variance = math.fsum((change - mean) ** 2 for change in changes) / len(changes)
-    return mean, math.sqrt(variance)
+    return averaged(changes)
 
 
 def _noisy(candidate: Candidate, request: MetricRequest, copy: int) -> float:

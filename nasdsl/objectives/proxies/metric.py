@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-import math
 
 import torch
 from torch import Tensor, nn
 
 from nasdsl.objectives.candidate import Candidate
+from nasdsl.objectives.measurement import averaged
 from nasdsl.objectives.metrics import MetricError, MetricRequest
 from nasdsl.objectives.proxies.outcome import Outcome
 from nasdsl.objectives.proxies.together import compute
@@ -45,10 +45,7 @@ def measure(candidate: Candidate, request: MetricRequest) -> tuple[float, float 
     values = [outcome.value for outcome in outcomes if outcome.value is not None]
     if len(values) < len(outcomes):
         raise MetricError(next(str(o.reason) for o in outcomes if o.value is None))
-    mean = math.fsum(values) / len(values)
-    if len(values) == 1:
-        return mean, None
-    return mean, math.sqrt(math.fsum((v - mean) ** 2 for v in values) / len(values))
+    return averaged(values) if len(values) > 1 else (values[0], None)
 
 
 def _drawn(
