@@ -99,8 +99,9 @@ def measure(
 
     clock = time.thread_time if device == "cpu" else time.perf_counter
     seconds: dict[str, list[float]] = {"apart": [], "auto": [], "all": []}
-    for _ in range(rounds + 1):
-        for name, times in seconds.items():
+    for turn in range(rounds + 1):
+        names = [*seconds][turn % 3 :] + [*seconds][: turn % 3]
+        for name in names:
             began = clock()
             if name == "apart":
                 apart()
@@ -108,7 +109,7 @@ def measure(
                 together(name)
             if device == "cuda":
                 torch.cuda.synchronize()
-            times.append(clock() - began)
+            seconds[name].append(clock() - began)
     median = {name: statistics.median(times[1:]) for name, times in seconds.items()}
     return {
         "side": side,
