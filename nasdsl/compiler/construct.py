@@ -38,7 +38,7 @@ def copied(recipe: Module) -> nn.Module:
         return recipe.build()
     arguments = (*recipe.args, *recipe.kwargs.items())
     try:
-        prototype = _prototype(cls, len(recipe.args), arguments, torch.get_default_dtype())  # type: ignore[arg-type]
+        prototype = _prototype(cls, len(recipe.args), arguments, torch.get_default_dtype())  # type: ignore[arg-type]  # see below
     except TypeError:  # an argument that is not hashable
         return recipe.build()
     module = cls.__new__(cls)
@@ -90,7 +90,7 @@ def _uniform(module: nn.Module, state: dict[str, Any]) -> None:
     sqrt(5); the rounding is kept.
     """
     parameters: dict[str, Tensor | None] = state["_parameters"]
-    shape = parameters["weight"].shape  # type: ignore[union-attr]
+    shape = parameters["weight"].shape  # type: ignore[union-attr]  # these have weights
     fan_in = math.prod(shape[1:])
     weight = torch.empty(shape)
     bound = math.sqrt(3.0) * (math.sqrt(2.0 / (1 + math.sqrt(5) ** 2)) / math.sqrt(fan_in))

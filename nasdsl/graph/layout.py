@@ -98,12 +98,11 @@ def _ordered(layers: list[list[_Spot]], above: Links, below: Links) -> list[list
         for k in rows:
             fixed = {s: i for i, s in enumerate(layers[k - 1 if down else k + 1])}
             links = above if down else below
-            order = {s: i for i, s in enumerate(layers[k])}
             keys = {
                 s: sum(fixed[t] for t in links[s]) / len(links[s]) if links.get(s) else float(i)
-                for s, i in order.items()
+                for i, s in enumerate(layers[k])
             }
-            layers[k] = sorted(layers[k], key=lambda s, keys=keys, order=order: (keys[s], order[s]))  # type: ignore[misc]
+            layers[k] = sorted(layers[k], key=keys.__getitem__)  # ties stay as they were
         count = crossings(layers, below)
         if count < fewest:
             best, fewest = [list(row) for row in layers], count
