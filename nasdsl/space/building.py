@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nasdsl.graph.live import ZERO, Sieve
+from nasdsl.graph.live import SPECIAL, ZERO, Sieve
 from nasdsl.graph.network import INPUT, Network, Node
 from nasdsl.operations.operation import Operation, TensorType
 from nasdsl.space.ranks import Missing
@@ -71,10 +71,38 @@ class Fragment:
     live: tuple[tuple[Entry, ...], int] | None
 
 
+Sifted = tuple[tuple[tuple[int, tuple[int, ...]], ...], int]
+"""The entries that are left, by place, each with its operands among them; and the result."""
+
+
 def _sifted(
-    entries: list[Entry], result: int, inputs: int, operations: Mapping[str, Operation]
+    entries: list[Entry],
+    result: int,
+    inputs: int,
+    operations: Mapping[str, Operation],
+    known: dict[Any, Any],
 ) -> tuple[tuple[Entry, ...], int] | None:
     """The live part of what a cell emits."""
+    # Uses that differ in sizes alone are alike here.
+    shape = tuple(
+        [
+            (e.op, operands, e.op not in SPECIAL and operations[e.op].zero(e.settings))
+            for e, operands, _ in entries
+        ]
+    )
+    key = ("live", shape, result, inputs)
+    if key not in known:
+        known[key] = _sieved(entries, result, inputs, operations)
+    found: Sifted | None = known[key]
+    if found is None:
+        return None
+    left = tuple([(entries[i][0], operands, entries[i][2]) for i, operands in found[0]])
+    return (left, found[1]) if all(name for _, _, name in left) else None
+
+
+def _sieved(
+    entries: list[Entry], result: int, inputs: int, operations: Mapping[str, Operation]
+) -> Sifted | None:
     sieve = Sieve(operations)
     for i in range(inputs):
         sieve.take(Node(str(-1 - i), INPUT, {}, (), _ANY))
@@ -83,16 +111,13 @@ def _sifted(
         sieve.take(Node(str(i), emitted.op, emitted.settings, given, emitted.type))
     network = sieve.network((str(result),), "cell")
     place = {str(-1 - i): -1 - i for i in range(inputs)}
-    left: list[Entry] = []
+    left: list[tuple[int, tuple[int, ...]]] = []
     for node in network.nodes:
         if node.op == ZERO:
             return None
         if node.op != INPUT:
-            emitted, _, name = entries[int(node.id)]
-            if not name:
-                return None
             place[node.id] = len(left)
-            left.append((emitted, tuple([place[o] for o in node.inputs]), name))
+            left.append((int(node.id), tuple([place[o] for o in node.inputs])))
     return tuple(left), place[network.outputs[0]]
 
 
@@ -169,7 +194,7 @@ class Builder(Recorder):
         names = [name for _, _, name in writer.entries]
         if len(set(names)) < len(names):
             return None
-        left = _sifted(writer.entries, result_at, inputs, self._operations)
+        left = _sifted(writer.entries, result_at, inputs, self._operations, self._fragments)
         found = Fragment(outcome, tuple(writer.entries), result_at, tuple(writer.seen), left)
         if len(self._fragments) >= KEPT:
             self._fragments.clear()
