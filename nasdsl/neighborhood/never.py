@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from nasdsl.diagnostics import Diagnostic, DiagnosticError
 from nasdsl.language import syntax as s
-from nasdsl.neighborhood.neighborhood import EditRule, Neighborhood
+from nasdsl.neighborhood.neighborhood import Neighborhood
+from nasdsl.neighborhood.reading import EditRule
 from nasdsl.neighborhood.rewrite import Rewrite
 from nasdsl.neighborhood.rules import Change, Exchange, Flip, Relabel, Resize, Step
 from nasdsl.neighborhood.sites import Site
