@@ -98,7 +98,7 @@ class TestStudy:
     def result(cls, tmp_path_factory):
         """The study over made-up cells: every target is a function of one proxy."""
         random = np.random.default_rng(1)
-        n = 120
+        n = 240
         proxies = random.normal(size=(n, 13))
         one_hot = np.eye(5)[random.integers(0, 5, (n, 6))]
         signal = proxies[:, study.PROXIES.index("snip")]
@@ -116,7 +116,8 @@ class TestStudy:
         out = folder / "figures.json"
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(study, "TREES", 10)
-            patch.setattr(study, "SIZES", (8, 80))
+            patch.setattr(study, "SIZES", (8, 80, 1024))
+            patch.setattr(study, "QUICK", 2)
             patch.setattr(study, "read", lambda folder: made)
             options = ["--quick", "--jobs", "1", "--data", str(folder), "--json", str(out)]
             patch.setattr(sys, "argv", ["study", *options])
