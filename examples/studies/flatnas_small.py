@@ -73,12 +73,12 @@ class Scale:
     images: int = 4800
     validation: int = 500
     corrupted: int = 150
-    epochs: int = 6
+    epochs: int = 4
     evaluations: int = 20
     initial: int = 12
     sampled: int = 12
     copies: int = 8
-    steps: int = 80
+    steps: int = 60
     rho: float = 0.1
     generations: int = 10
 
@@ -95,7 +95,7 @@ QUICK = Scale(
     steps=2,
     generations=2,
 )
-AUGMENTED = TrainSettings(crop=4, flip=True, batch=64, channels_last=True)
+AUGMENTED = TrainSettings(crop=4, flip=True, batch=64)
 
 
 @dataclass(frozen=True)

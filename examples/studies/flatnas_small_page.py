@@ -251,7 +251,9 @@ def _title(figures: Figures) -> str:
 def _part(figures: Figures) -> str:
     """What was found on one data set."""
     sections = (_picks, _comparisons, _correlation, _supernets)
-    return "\n".join([f"## {_title(figures)}\n", *(section(figures) for section in sections)])
+    # What a reader must know of this very run, where its figures say so.
+    notes = [figures["note"] + "\n"] if "note" in figures else []
+    return "\n".join([f"## {_title(figures)}\n", *notes, *(part(figures) for part in sections)])
 
 
 def page(*runs: Figures) -> str:

@@ -200,6 +200,8 @@ def test_the_page_of_flatnas_from_its_figures(small: dict[str, Any]) -> None:
     assert "SAM with alpha 0.5 less SGD with accuracy alone: mCE +2.0 [+2.0, +2.0]" in text
     assert "| SGD | alpha 0.1 | 61.0 [58.5, 63.5] | 50.0 [50.0, 50.0] |" in text
     assert "3 seeds" in text
+    assert "a word about this run" in flatnas_page.page(figures | {"note": "a word about this run"})
+    assert "a word about this run" not in text
 
 
 def test_a_page_of_two_data_sets_shows_both(small: dict[str, Any], tmp_path: Path) -> None:
