@@ -25,7 +25,6 @@ from nasdsl.version import __version__
 OK = 0
 DIAGNOSTICS = 1
 USAGE = 2
-NO_TRIAL_SUCCEEDED = 3
 INTERRUPTED = 130
 READER_GONE = 141
 """As a shell reports a program that SIGPIPE ended: whoever read the output went away."""

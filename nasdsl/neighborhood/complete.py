@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from nasdsl.space.architecture import Architecture
 from nasdsl.space.residual import Branch, Emit, Key, UseCell
-from nasdsl.space.space import Architecture, Space
+from nasdsl.space.space import Space
 from nasdsl.space.walk import run
 
 _INDEX = re.compile(r"\[([^\]]*)\]")

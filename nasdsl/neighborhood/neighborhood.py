@@ -18,10 +18,11 @@ from nasdsl.neighborhood.rules import (
 )
 from nasdsl.neighborhood.sites import Site, sites
 from nasdsl.seeding import generator
+from nasdsl.space.architecture import Architecture
 from nasdsl.space.bounds import Bounds
 from nasdsl.space.constraints import Constraints
 from nasdsl.space.outside import Outside
-from nasdsl.space.space import Architecture, Space
+from nasdsl.space.space import Space
 from nasdsl.space.values import EvaluationError
 
 Subject = Architecture | Outside

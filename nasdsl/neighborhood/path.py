@@ -8,7 +8,7 @@ from collections.abc import Callable
 from nasdsl.diagnostics import problem
 from nasdsl.neighborhood.neighborhood import Neighbor, Neighborhood
 from nasdsl.neighborhood.rules import Change, Relabel, Step
-from nasdsl.space.space import Architecture
+from nasdsl.space.architecture import Architecture
 
 EXPANDED = 20_000
 """How many architectures are looked at before the search gives up."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nasdsl.space.architecture import Architecture
 from nasdsl.space.residual import Branch, Emit, Key, UseCell
-from nasdsl.space.space import Architecture
 from nasdsl.space.walk import run
 
 

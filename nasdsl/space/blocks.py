@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from nasdsl.diagnostics import Diagnostic
+from nasdsl.diagnostics import Diagnostic, Span
 from nasdsl.language import syntax as s
 from nasdsl.language.overrides import override_entries, override_entry
 from nasdsl.language.settings import Entry, Name
 from nasdsl.space.evaluate import Evaluator
 from nasdsl.space.program import Program
-from nasdsl.space.space import Blocks, Goal
 from nasdsl.space.values import EvaluationError, Scope
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One objective: which way is better, and the metric with its settings."""
+
+    direction: Literal["maximize", "minimize"]
+    entry: Entry
+    span: Span | None = None
+
+    @property
+    def name(self) -> str:
+        """The metric's name."""
+        return self.entry.name
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The settings that stand in a text beside the space itself."""
+
+    data: Entry | None = None
+    train: tuple[Entry, ...] = ()
+    search: Entry | None = None
+    report: tuple[Entry, ...] = ()
+    goals: tuple[Goal, ...] = ()
+    best: Goal | None = None
 
 
 def read_blocks(

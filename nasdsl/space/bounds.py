@@ -34,7 +34,8 @@ from nasdsl.space.residual import (
 from nasdsl.space.walk import run
 
 if TYPE_CHECKING:
-    from nasdsl.space.space import Architecture, Space
+    from nasdsl.space.architecture import Architecture
+    from nasdsl.space.space import Space
 
 ENUMERATED = 2_000
 """Spaces of up to so many architectures are enumerated where nothing shorter is exact."""

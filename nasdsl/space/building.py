@@ -182,7 +182,7 @@ class Builder(Recorder):
             prefixes = tuple([f"{cell}." for cell in cells])
             design = tuple([(n, v) for n, v in self.decisions.items() if n.startswith(prefixes)])
             self._designs[cells] = design
-        # The body itself is in the key and so stays alive: its id cannot be another's.
+        # The space keeps the body alive, so its id cannot be another's.
         key = (id(step.body), design)
         found: Fragment | None = self._fragments.get(key)
         if found is not None:

@@ -13,8 +13,8 @@ from nasdsl.space.program import Program
 from nasdsl.space.values import EvaluationError, Family, Scope, truth
 
 if TYPE_CHECKING:
+    from nasdsl.space.architecture import Architecture
     from nasdsl.space.outside import Outside
-    from nasdsl.space.space import Architecture
 
 COSTS = ("params", "macs", "declared_params", "declared_macs")
 STRUCTURE = ("nodes", "depth", "activation_memory", "checkpoint_bytes")

@@ -61,7 +61,6 @@ class LateValues:
         self.needed: frozenset[Pending] = NOTHING
         self._owners = 0
         self._reads: dict[Any, frozenset[Pending]] = {}
-        self._domains: dict[Pending, list[Any]] = {}
 
     # ---- where we are
 

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any
 
-from nasdsl.diagnostics import Diagnostic, DiagnosticError, Span, problem, suggestion
-from nasdsl.graph.fingerprint import fingerprint
+from nasdsl.diagnostics import Diagnostic, DiagnosticError, problem, suggestion
 from nasdsl.graph.network import Network, Node
 from nasdsl.language.settings import Entry
 from nasdsl.operations.operation import Operation, TensorType
 from nasdsl.operations.table import OPERATIONS
 from nasdsl.seeding import generator
-from nasdsl.space.bounds import Bounds, cost_bounds
+from nasdsl.space.architecture import Architecture
+from nasdsl.space.blocks import Blocks, Goal
+from nasdsl.space.bounds import cost_bounds
 from nasdsl.space.budget import Budget, Unsupported
 from nasdsl.space.building import Builder, Fragment, LiveBuilder, Recorder
 from nasdsl.space.constraints import Constraints
+from nasdsl.space.edits import Edits, Neighbor
 from nasdsl.space.feasible import Feasible, feasible, simple_tests
+from nasdsl.space.find import Keys, find, from_json, frozen
 from nasdsl.space.flat import Flat, flatten
 from nasdsl.space.identity import Identity
-from nasdsl.space.outside import Outside, read_network
+from nasdsl.space.outside import Outside
 from nasdsl.space.program import Program
 from nasdsl.space.ranks import Missing, Walk, rank_of, unrank
 from nasdsl.space.residual import DONE, Branch, Owned, Step, UseCell, steps
@@ -34,97 +33,8 @@ from nasdsl.space.residual import Scope as Named
 from nasdsl.space.values import EvaluationError, shown
 from nasdsl.space.walk import run
 
-if TYPE_CHECKING:
-    import networkx as nx
-
 MAX_REJECTED = 100_000
 CLASSES = 1_000_000
-
-Value = str | int | float | bool | tuple[Any, ...]
-
-
-class Neighbor(Protocol):
-    """An architecture near another one.
-
-    ``changed`` lists ``{"decision", "from", "to"}``; ``rank``, ``decisions`` and
-    ``architecture`` are ``None`` outside the declared space.
-    """
-
-    @property
-    def edit(self) -> str:
-        """The name of the edit that leads there."""
-
-    @property
-    def rank(self) -> int | None:
-        """The rank in the space."""
-
-    @property
-    def decisions(self) -> Mapping[str, Any] | None:
-        """The decisions."""
-
-    @property
-    def architecture(self) -> Architecture | None:
-        """The architecture."""
-
-    @property
-    def network(self) -> Network:
-        """The live network."""
-
-    @property
-    def fingerprint(self) -> str:
-        """The fingerprint of the live network."""
-
-    @property
-    def changed(self) -> tuple[dict[str, Any], ...]:
-        """What is decided differently."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The neighbor as plain data."""
-
-
-class Edits(Protocol):
-    """The edit rules of a space, worked out in a room above."""
-
-    def of(self, center: Architecture | Outside, radius: int | None = None) -> Sequence[Neighbor]:
-        """All neighbors."""
-
-    def sample(
-        self,
-        center: Architecture | Outside,
-        number_of: int,
-        seed: Any,
-        radius: int | None = None,
-    ) -> Sequence[Neighbor]:
-        """Some neighbors."""
-
-    def extent(self) -> Bounds:
-        """The least and greatest number of neighbors over the space."""
-
-
-@dataclass(frozen=True)
-class Goal:
-    """One objective: which way is better, and the metric with its settings."""
-
-    direction: Literal["maximize", "minimize"]
-    entry: Entry
-    span: Span | None = None
-
-    @property
-    def name(self) -> str:
-        """The metric's name."""
-        return self.entry.name
-
-
-@dataclass(frozen=True)
-class Blocks:
-    """The settings that stand in a text beside the space itself."""
-
-    data: Entry | None = None
-    train: tuple[Entry, ...] = ()
-    search: Entry | None = None
-    report: tuple[Entry, ...] = ()
-    goals: tuple[Goal, ...] = ()
-    best: Goal | None = None
 
 
 class Space:
@@ -249,7 +159,7 @@ class Space:
         Lists stand for sets, as JSON has it. Raises
         :class:`~nasdsl.diagnostics.DiagnosticError` for a missing, unknown or impossible one.
         """
-        given = {name: _frozen(value) for name, value in decisions.items()}
+        given = {name: frozen(value) for name, value in decisions.items()}
         return self[self.rank_of(given)]
 
     def rank_of(self, given: Mapping[str, Any]) -> int:
@@ -545,220 +455,24 @@ class Space:
 
         Raises :class:`~nasdsl.diagnostics.DiagnosticError` where nothing of the kind is there.
         """
-        digits = re.fullmatch(r"(?:[A-Za-z_]\w*)?#?([0-9]+)", text.strip())
-        if digits and (text.strip().isdigit() or "#" in text):
-            rank = int(digits.group(1))
-            if rank >= self.size:
-                raise problem(
-                    "NAS314",
-                    f"rank {rank} is outside '{self.name}', whose ranks run from 0 to {self.size - 1}",
-                )
-            return self[rank]
-        path = Path(text)
-        if text.endswith(".json") or _is_file(path):
-            return self.from_json(_read_json(path))
-        if self.program.key is not None:
-            return self.by_key(text)
-        raise problem(
-            "NAS315",
-            f"'{text}' is no rank and no JSON file, and '{self.name}' declares no keys",
-        )
+        return find(self, text)
 
     def from_json(self, data: Any) -> Architecture | Outside:
         """An architecture from what its ``to_json`` gives, or from its parts.
 
         Data with a ``network`` and no decisions are a network outside the space.
         """
-        if isinstance(data, Mapping) and isinstance(data.get("decisions"), Mapping):
-            return self.architecture(data["decisions"])
-        if isinstance(data, Mapping) and isinstance(data.get("rank"), int):
-            return self.find(str(data["rank"]))
-        if isinstance(data, Mapping) and isinstance(data.get("network"), Mapping):
-            return read_network(self, data["network"])
-        if isinstance(data, Mapping) and isinstance(data.get("nodes"), list):
-            return read_network(self, data)
-        if isinstance(data, Mapping) and data and all(isinstance(k, str) for k in data):
-            return self.architecture(data)
-        raise problem("NAS316", "expected a JSON object with 'decisions' or 'rank'")
-
-    # ---- keys
+        return from_json(self, data)
 
     @cached_property
-    def template(self) -> tuple[tuple[str, str], ...]:
-        """The key template in parts: (text before, decision)."""
-        if self.program.key is None:
-            return ()
-        parts = re.split(r"\{([^{}]*)\}", self.program.key.template.value)
-        return tuple(zip(parts[::2], [*parts[1::2], ""], strict=True))
+    def _keys(self) -> Keys:
+        """Names of architectures by the key template."""
+        return Keys(self)
 
     def key_of(self, decisions: Mapping[str, Any]) -> str | None:
         """The key of an architecture, where the space declares keys."""
-        if not self.template:
-            return None
-        out = []
-        for before, name in self.template:
-            out.append(before)
-            if name:
-                out.append(shown(decisions[self._named(name, decisions)]))
-        return "".join(out)
-
-    def _named(self, name: str, decisions: Mapping[str, Any]) -> str:
-        if name in decisions:
-            return name
-        found = [d for d in decisions if d.endswith("." + name)]
-        if len(found) == 1:
-            return found[0]
-        span = self.program.key.span if self.program.key else None
-        what = "names no decision" if not found else f"could be {' or '.join(found)}"
-        raise problem(
-            "NAS111", f"'{{{name}}}' in the key {what}{suggestion(name, decisions)}", span
-        )
+        return self._keys.key_of(decisions)
 
     def by_key(self, key: str) -> Architecture:
         """The architecture of a key."""
-        first = self[0].decisions
-        pattern, names = "", []
-        for before, name in self.template:
-            pattern += re.escape(before)
-            if name:
-                pattern += "(.+?)"
-                names.append(name)
-        match = re.fullmatch(pattern, key)
-        if match is None:
-            raise problem(
-                "NAS317", f"'{key}' does not fit the keys of '{self.name}', as {self.key_of(first)}"
-            )
-        decisions = {
-            self._named(n, first): _parsed(v, first[self._named(n, first)])
-            for n, v in zip(names, match.groups(), strict=True)
-        }
-        missing = {n: v for n, v in first.items() if n not in decisions}
-        return self.architecture({**missing, **decisions})
-
-
-class Architecture:
-    """One value for each decision of a space. Immutable; equal if space and decisions are."""
-
-    def __init__(self, space: Space, decisions: Mapping[str, Any], rank: int | None = None):
-        self.space = space
-        self.decisions: Mapping[str, Any] = decisions
-        if rank is not None:
-            self.__dict__["rank"] = rank
-
-    @cached_property
-    def rank(self) -> int:
-        """Its place in the space, from 0."""
-        return self.space.rank_of(self.decisions)
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Architecture)
-            and self.rank == other.rank
-            and (self.space is other.space or self.space.text == other.space.text)
-        )
-
-    def __hash__(self) -> int:
-        return hash((self.space.name, self.rank))
-
-    def __repr__(self) -> str:
-        return f"<{self.space.name}#{self.rank}>"
-
-    @cached_property
-    def written(self) -> tuple[list[Node], str]:
-        """The operations as written, dead parts included, and the id of the result."""
-        return self.space.written(self.decisions)
-
-    @cached_property
-    def network(self) -> Network:
-        """The live network: types and costs worked out, dead parts gone."""
-        return self.space.network(self.decisions)
-
-    @property
-    def graph(self) -> nx.MultiDiGraph[str]:
-        """The live network as a networkx graph (see ``Network.to_networkx``)."""
-        return self.network.to_networkx()
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """The digest of the canonical live network: equal means the same function."""
-        found = self.space.identity.of(self.decisions)
-        return found or fingerprint(self.network, self.space.operations)
-
-    @property
-    def params(self) -> int:
-        """Learned parameters of the live network."""
-        return self.network.params
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates of one sample in the live network (1 MAC = 2 FLOPs)."""
-        return self.network.macs
-
-    @property
-    def declared_params(self) -> int:
-        """Learned parameters of everything written, dead parts included."""
-        return sum(node.cost.params for node in self.written[0])
-
-    @property
-    def declared_macs(self) -> int:
-        """Multiply-accumulates of everything written, dead parts included."""
-        return sum(node.cost.macs for node in self.written[0])
-
-    @cached_property
-    def key(self) -> str | None:
-        """The name that the space's key template gives it."""
-        return self.space.key_of(self.decisions)
-
-    def to_json(self) -> dict[str, Any]:
-        """The architecture as plain data; ``space.from_json`` reads it back."""
-        return {
-            "space": self.space.name,
-            "rank": self.rank,
-            "decisions": {n: _plain(v) for n, v in self.decisions.items()},
-            "key": self.key,
-            "fingerprint": self.fingerprint,
-            "params": self.params,
-            "macs": self.macs,
-        }
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(v) for v in value) if isinstance(value, list | tuple) else value
-
-
-def _plain(value: Any) -> Any:
-    return [_plain(v) for v in value] if isinstance(value, tuple) else value
-
-
-def _parsed(text: str, like: Any) -> Any:
-    if isinstance(like, str):
-        return text
-    try:
-        return _frozen(json.loads(text.replace("{", "[").replace("}", "]")))
-    except json.JSONDecodeError:
-        return text
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # no path at all: too long, or with a NUL in it
-        return False
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise problem("NAS901", f"there is no file '{path}'") from None
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise problem("NAS903", f"'{path}' is no JSON: {error}") from None
-    except (OSError, ValueError) as error:
-        raise problem("NAS902", f"'{path}' cannot be read: {error}") from None
-
-
-def raise_errors(diagnostics: list[Diagnostic]) -> None:
-    """Raise if any diagnostic is an error."""
-    wrong = [d for d in diagnostics if d.severity == "error"]
-    if wrong:
-        raise DiagnosticError(wrong)
+        return self._keys.by_key(key)

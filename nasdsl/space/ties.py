@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nasdsl.language import syntax as s
+from nasdsl.space.architecture import Architecture
 from nasdsl.space.residual import Branch, Emit, Key, UseCell
-from nasdsl.space.space import Architecture, Space
+from nasdsl.space.space import Space
 from nasdsl.space.walk import run
 
 
