@@ -60,7 +60,7 @@ LINES = {
     "inherit": "inherit",
     "neighbors drawn": "neighbors drawn",
 }
-LEVELS = {"from scratch again": "all again", "the center alone": "center alone"}
+LEVELS = {"from scratch again": "all from scratch again", "the center alone": "center alone"}
 
 
 def published(path: Path, column: str) -> dict[str, float]:

@@ -1,10 +1,10 @@
 """Neighbors estimated from one network of shared weights, instead of each trained by itself.
 
 ``shared`` trains the neighbors' common network, from fresh weights, on one neighbor a step, each
-as often as any other. (Beginning with the trained center's weights measured no better.)
-``inherit`` trains every neighbor by itself for a
-few steps from the weights that it has in common with the center. Both cost about twice the
-center's own training, whatever the number of neighbors, and so three times with it.
+as often as any other. (Beginning with the trained center's weights measured no better; what else
+was tried stands in docs/benchmarks.md.) ``inherit`` trains every neighbor by itself for a few
+steps from the weights that it has in common with the center. Both cost about twice the center's
+own training, whatever the number of neighbors, and so three times with it.
 
 An estimate of few steps says less of a neighbor than the center's own accuracy does, which is
 measured after a whole training; so a neighbor's value is the mean of the two. That halves the
