@@ -61,7 +61,8 @@ class Fragment:
     """What one design of a cell emits for inputs of given types.
 
     An operand is a place in ``entries``, or -1 - i for input i of the cell; ``live`` is what is
-    left of the entries where no input is zero, and the result, or none where a constant is.
+    left of the entries where no input is zero, and the result, or none where a constant is;
+    ``reads_all``: that reads every input.
     """
 
     outcome: Key
@@ -69,6 +70,7 @@ class Fragment:
     result: int
     seen: tuple[tuple[str, Any, Key], ...]
     live: tuple[tuple[Entry, ...], int] | None
+    reads_all: bool
 
 
 Sifted = tuple[tuple[tuple[int, tuple[int, ...]], ...], int]
@@ -195,7 +197,15 @@ class Builder(Recorder):
         if len(set(names)) < len(names):
             return None
         left = _sifted(writer.entries, result_at, inputs, self._operations, self._fragments)
-        found = Fragment(outcome, tuple(writer.entries), result_at, tuple(writer.seen), left)
+        read = set() if left is None else {left[1], *[o for e in left[0] for o in e[1]]}
+        found = Fragment(
+            outcome,
+            tuple(writer.entries),
+            result_at,
+            tuple(writer.seen),
+            left,
+            read.issuperset(inner),
+        )
         if len(self._fragments) >= KEPT:
             self._fragments.clear()
         self._fragments[key] = found

@@ -6,24 +6,20 @@ canonical form of a network is a fixed text with the cells' parts put in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nasdsl.graph.fingerprint import canonical, cuts, digest, fingerprint, head, sequence
-from nasdsl.graph.live import ZERO, Sieve
+from nasdsl.graph.live import ZERO
 from nasdsl.graph.network import INPUT, Node
-from nasdsl.operations.operation import Cost, Operation
 from nasdsl.space.bounds import innermost
+from nasdsl.space.outline import CELL, Outline
 from nasdsl.space.registers import Apart, NotSo, Parts, Program, compiled
 from nasdsl.space.residual import (
-    Branch,
-    Emit,
-    Key,
     UseCell,
     Whole,
 )
-from nasdsl.space.walk import run
 
 if TYPE_CHECKING:
     from nasdsl.space.space import Space
@@ -102,10 +98,15 @@ class Identity:
         space = self._space
         if len(space.inputs) != 1 or not isinstance(innermost(space.step), Whole):
             raise NotSo
-        outline = _Outline(space.operations, self._program, zero)
-        outline.sieve.take(Node("x", INPUT, {}, (), space.inputs[0]))
-        _, result = run(space.step, ("x",), outline)
-        network = outline.sieve.network((result,), space.name)
+
+        def is_zero(use: UseCell, inputs: int) -> bool:
+            if inputs != 1:
+                raise NotSo
+            return self._program(use)[0] in zero
+
+        given = [("x", space.inputs[0])]
+        outline = Outline(space.step, given, space.operations, space.name, is_zero)
+        network = outline.network
         place = {node.id: i for i, node in enumerate(network.nodes)}
         # Zeros take an input for the size of the batch alone.
         operands = [
@@ -128,7 +129,7 @@ class Identity:
             elif len(inside) > 1:
                 raise NotSo  # something runs beside the cell
             else:
-                pieces.append(outline.uses[cells[0].id])
+                pieces.append(self._program(outline.uses[cells[0].id][0]))
             before = cut
         return _Layout(_gathered(head(network.nodes[0].type), pieces))
 
@@ -168,52 +169,3 @@ def _gathered(
         else:
             out.append(piece)
     return tuple(out)
-
-
-class _Outline:
-    """Records the operations outside cells, each use of a cell as one operation."""
-
-    def __init__(
-        self,
-        operations: Mapping[str, Operation],
-        program: Callable[[UseCell], tuple[int, int]],
-        zero: frozenset[int],
-    ):
-        self.paths: dict[int, str] = {}
-        self.uses: dict[str, tuple[int, int]] = {}
-        self.sieve = Sieve(operations)
-        self._program = program
-        self._zero = zero
-
-    def emit(self, step: Emit, operands: tuple[str, ...], name: str) -> str:
-        """Take an operation."""
-        name = f"{len(self.sieve.kept)} {name}"
-        self.sieve.take(Node(name, step.op, step.settings, operands, step.type, step.cost))
-        return name
-
-    def decide(self, name: str, branch: Branch) -> Any:
-        """Nothing is decided outside cells."""
-        raise NotSo
-
-    def saw(self, cell: str, signature: Any, outcome: Key) -> None:
-        """Cells have one outcome here."""
-
-    def recall(self, step: UseCell, frame: tuple[str, ...], place: str) -> tuple[Key, str]:
-        """Take a cell as an operation of its own."""
-        if len(frame) != 1 or len(step.keys) != 1:
-            raise NotSo
-        name = f"{len(self.sieve.kept)} {CELL}"
-        inner, outer = next(iter(step.keys.items()))
-        program = self._program(step)
-        if program[0] in self._zero:
-            self.sieve.take(Node(name, ZERO, {}, frame, outer[0]))
-        elif self.sieve.at(frame[0]) in self.sieve.zero:
-            raise NotSo
-        else:
-            # With a parameter it is merged with nothing.
-            self.sieve.take(Node(name, CELL, {}, frame, outer[0], Cost(1)))
-            self.uses[name] = program
-        return inner, name
-
-
-CELL = "a cell"

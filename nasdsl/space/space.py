@@ -25,9 +25,11 @@ from nasdsl.space.feasible import Feasible, feasible, simple_tests
 from nasdsl.space.find import Keys, find, from_json, frozen
 from nasdsl.space.flat import Flat, flatten
 from nasdsl.space.identity import Identity
+from nasdsl.space.outline import Outline
 from nasdsl.space.outside import Outside
 from nasdsl.space.program import Program
 from nasdsl.space.ranks import Missing, Walk, rank_of, unrank
+from nasdsl.space.registers import NotSo
 from nasdsl.space.residual import DONE, Branch, Owned, Step, UseCell, steps
 from nasdsl.space.residual import Scope as Named
 from nasdsl.space.values import EvaluationError, shown
@@ -437,12 +439,27 @@ class Space:
         return builder.nodes, handle
 
     @cached_property
+    def _outline(self) -> Outline | None:
+        """What all networks have in common, where only the designs of cells differ."""
+        inputs = zip(self._handles, self.inputs, strict=True)
+        try:
+            found = Outline(self.step, inputs, self.operations, self.name)
+        except NotSo:
+            return None
+        return found if found.places and found.uses else None
+
+    @cached_property
     def identity(self) -> Identity:
         """Fingerprints that need no network."""
         return Identity(self)
 
     def network(self, decisions: Mapping[str, Any]) -> Network:
         """The live network of an architecture."""
+        if self._outline is not None:
+            reader = Builder(decisions, (), self._fragments, self.operations)
+            network = self._outline.filled(reader)
+            if network is not None:
+                return network
         inputs = zip(self._handles, self.inputs, strict=True)
         builder = LiveBuilder(decisions, inputs, self._fragments, self.operations)
         _, handle = run(self.step, self._handles, builder)
