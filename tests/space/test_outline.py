@@ -64,9 +64,10 @@ cell Cell(c) {
   output n[1]
 }
 network = conv(2, 3) >> Cell(2) >> Cell(2) >> global_avgpool >> linear(3)
+key "{Cell.n[1].Edge}"
 """
     space = nasdsl.load(text)
-    sizes = {space[r].decisions["Cell.n[1].0"]: len(space[r].network.nodes) for r in range(2)}
+    sizes = {a.key: len(a.network.nodes) for a in space}
     assert sizes["none"] < sizes["skip"]
     checked(space, 4)
 
