@@ -126,6 +126,17 @@ def _sieved(
 _ANY = TensorType(())
 
 
+def numbered(name: str, taken: set[str]) -> str:
+    """A name, numbered where it is taken; it is taken from then on."""
+    if name in taken:
+        number = 2
+        while f"{name}~{number}" in taken:
+            number += 1
+        name = f"{name}~{number}"
+    taken.add(name)
+    return name
+
+
 class Builder(Recorder):
     """Collects the operations of one architecture whose decisions are known to be legal."""
 
@@ -152,13 +163,7 @@ class Builder(Recorder):
 
     def emit(self, step: Emit, operands: tuple[str, ...], name: str) -> str:
         """Add an operation; a name that is taken is numbered."""
-        names = self._names
-        if name in names:
-            number = 2
-            while f"{name}~{number}" in names:
-                number += 1
-            name = f"{name}~{number}"
-        names.add(name)
+        name = numbered(name, self._names)
         self._add(Node(name, step.op, step.settings, operands, step.type, step.cost, step.span))
         return name
 

@@ -12,7 +12,7 @@ from typing import Any
 from nasdsl.graph.live import ZERO, Sieve
 from nasdsl.graph.network import INPUT, Network, Node
 from nasdsl.operations.operation import Cost, Operation, TensorType
-from nasdsl.space.building import Builder
+from nasdsl.space.building import Builder, numbered
 from nasdsl.space.registers import NotSo
 from nasdsl.space.residual import Branch, Emit, Key, Step, UseCell
 from nasdsl.space.walk import run
@@ -63,12 +63,7 @@ class Outline:
 
     def emit(self, step: Emit, operands: tuple[str, ...], name: str) -> str:
         """Take an operation; a name that is taken is numbered, as a builder does."""
-        if name in self._names:
-            number = 2
-            while f"{name}~{number}" in self._names:
-                number += 1
-            name = f"{name}~{number}"
-        self._names.add(name)
+        name = numbered(name, self._names)
         self._sieve.take(
             Node(name, step.op, step.settings, operands, step.type, step.cost, step.span)
         )
