@@ -33,8 +33,8 @@ from nasdsl.space.residual import (
 from nasdsl.space.walk import join, named
 
 KEPT = 1_000_000
-"""How many numbers the needs of a program's entries may take in all."""
-KEPT_STATES = 10_000
+"""How many numbers the needs of a program's entries may take in all, and its states."""
+KEPT_PARTS = 100_000
 LONGEST = 2_000
 """A program of more instructions is not worth its making."""
 
@@ -152,7 +152,7 @@ class Program:
             state = _State(state.registers.copy(), state.alike.copy())
             self._carry_out(block, decisions, state)
             if end < len(design):
-                if len(self._states) >= KEPT_STATES:
+                if len(self._states) * self.registers >= KEPT:
                     self._states.clear()
                 self._states[design[:end]] = state
         return state.registers[self.result]
@@ -280,7 +280,7 @@ class Program:
         entries = tuple([(rank[n], of, ordered) for n, of, ordered in part])
         form = shaped(entries, (len(part),))
         found = tuple([sealed(form, [words[n] for n in used]) for words in self.words])
-        if len(self._known) >= KEPT_STATES:
+        if len(self._known) >= KEPT_PARTS:
             self._known.clear()
         self._known[part] = found
         return found
