@@ -73,7 +73,7 @@ class Scale:
     images: int = 4800
     validation: int = 500
     corrupted: int = 150
-    epochs: int = 4
+    epochs: int = 6
     evaluations: int = 20
     initial: int = 12
     sampled: int = 12
@@ -95,7 +95,7 @@ QUICK = Scale(
     steps=2,
     generations=2,
 )
-AUGMENTED = TrainSettings(crop=4, flip=True, batch=64)
+AUGMENTED = TrainSettings(crop=4, flip=True, batch=64, channels_last=True)
 
 
 @dataclass(frozen=True)
