@@ -17,8 +17,8 @@ ZERO = "zero"
 IDENTITY = "identity"
 SPECIAL = frozenset({INPUT, IDENTITY, ZERO, "first"})
 COMBINING = frozenset({"add", "mul", "concat", "mean"})
-_FREE = Cost()
-_NO_SETTINGS: Mapping[str, Any] = {}
+FREE = Cost()
+NO_SETTINGS: Mapping[str, Any] = {}
 
 
 def live(
@@ -40,6 +40,7 @@ class Sieve:
     Attributes:
         kept: the operations that are left so far, by id.
         zero: ids of those that are constants of zeros.
+        source: the input that these take for the size of the batch.
     """
 
     def __init__(self, operations: Mapping[str, Operation] = OPERATIONS):
@@ -47,7 +48,7 @@ class Sieve:
         self.zero: set[str] = set()
         self._alias: dict[str, str] = {}
         self._operations = operations
-        self._source: str | None = None
+        self.source: str | None = None
 
     def take(self, node: Node) -> None:
         """Take the next operation; what it reads has been taken before."""
@@ -61,8 +62,8 @@ class Sieve:
             self.kept[node.id] = node if renamed == given else node._replace(inputs=renamed)
             return
         if op == INPUT:
-            if self._source is None:
-                self._source = node.id
+            if self.source is None:
+                self.source = node.id
             self.kept[node.id] = node
             return
         if op == IDENTITY:
@@ -98,9 +99,9 @@ class Sieve:
 
     def _constant(self, node: Node) -> None:
         """A constant of zeros; it takes an input of the network for the size of the batch."""
-        source = (self._source,) if self._source else ()
+        source = (self.source,) if self.source else ()
         self.zero.add(node.id)
-        self.kept[node.id] = Node(node.id, ZERO, _NO_SETTINGS, source, node.type, _FREE, node.span)
+        self.kept[node.id] = Node(node.id, ZERO, NO_SETTINGS, source, node.type, FREE, node.span)
 
     def at(self, name: str) -> str:
         """The id under which the result of an operation stands."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from nasdsl.graph.live import SPECIAL, ZERO, Sieve
+from nasdsl.diagnostics import Span
+from nasdsl.graph.live import FREE, NO_SETTINGS, SPECIAL, ZERO, Sieve
 from nasdsl.graph.network import INPUT, Network, Node
-from nasdsl.operations.operation import Operation, TensorType
+from nasdsl.operations.operation import Cost, Operation, TensorType
 from nasdsl.space.ranks import Missing
 from nasdsl.space.residual import Branch, Emit, Key, UseCell, steps
 from nasdsl.space.walk import join, run
@@ -56,25 +57,38 @@ class Recorder:
 Entry = tuple[Emit, tuple[int, ...], str]
 
 
+class Left(NamedTuple):
+    """A live operation of a cell, with what a node needs of it."""
+
+    name: str
+    op: str
+    settings: Mapping[str, Any]
+    operands: tuple[int, ...]
+    type: TensorType
+    cost: Cost
+    span: Span | None
+
+
 @dataclass(frozen=True)
 class Fragment:
     """What one design of a cell emits for inputs of given types.
 
     An operand is a place in ``entries``, or -1 - i for input i of the cell; ``live`` is what is
-    left of the entries where no input is zero, and the result, or none where a constant is;
-    ``reads_all``: that reads every input.
+    left of the entries where no input is zero, and the result, or none where that is zero;
+    ``reads_all``: that reads every input. The input of the network, which constants take, has
+    the place before that of the cell's last input.
     """
 
     outcome: Key
     entries: tuple[Entry, ...]
     result: int
     seen: tuple[tuple[str, Any, Key], ...]
-    live: tuple[tuple[Entry, ...], int] | None
+    live: tuple[tuple[Left, ...], int] | None
     reads_all: bool
 
 
-Sifted = tuple[tuple[tuple[int, tuple[int, ...]], ...], int]
-"""The entries that are left, by place, each with its operands among them; and the result."""
+Sifted = tuple[tuple[tuple[int, tuple[int, ...], bool], ...], int]
+"""The entries that are left, by place, with their operands among them; zeros; and the result."""
 
 
 def _sifted(
@@ -83,7 +97,7 @@ def _sifted(
     inputs: int,
     operations: Mapping[str, Operation],
     known: dict[Any, Any],
-) -> tuple[tuple[Entry, ...], int] | None:
+) -> tuple[tuple[Left, ...], int] | None:
     """The live part of what a cell emits."""
     # Uses that differ in sizes alone are alike here.
     shape = tuple(
@@ -98,8 +112,17 @@ def _sifted(
     found: Sifted | None = known[key]
     if found is None:
         return None
-    left = tuple([(entries[i][0], operands, entries[i][2]) for i, operands in found[0]])
-    return (left, found[1]) if all(name for _, _, name in left) else None
+    left = []
+    for i, operands, zero in found[0]:
+        e, _, name = entries[i]
+        if not name:
+            return None
+        left.append(
+            Left(name, ZERO, NO_SETTINGS, operands, e.type, FREE, e.span)
+            if zero
+            else Left(name, e.op, e.settings, operands, e.type, e.cost, e.span)
+        )
+    return tuple(left), found[1]
 
 
 def _sieved(
@@ -113,13 +136,15 @@ def _sieved(
         sieve.take(Node(str(i), emitted.op, emitted.settings, given, emitted.type))
     network = sieve.network((str(result),), "cell")
     place = {str(-1 - i): -1 - i for i in range(inputs)}
-    left: list[tuple[int, tuple[int, ...]]] = []
+    if network.outputs[0] in sieve.zero:
+        return None
+    left: list[tuple[int, tuple[int, ...], bool]] = []
     for node in network.nodes:
-        if node.op == ZERO:
-            return None
         if node.op != INPUT:
             place[node.id] = len(left)
-            left.append((int(node.id), tuple([place[o] for o in node.inputs])))
+            zero = node.op == ZERO
+            operands = (-1 - inputs,) if zero else tuple([place[o] for o in node.inputs])
+            left.append((int(node.id), operands, zero))
     return tuple(left), place[network.outputs[0]]
 
 
@@ -202,7 +227,7 @@ class Builder(Recorder):
         if len(set(names)) < len(names):
             return None
         left = _sifted(writer.entries, result_at, inputs, self._operations, self._fragments)
-        read = set() if left is None else {left[1], *[o for e in left[0] for o in e[1]]}
+        read = set() if left is None else {left[1], *[o for e in left[0] for o in e.operands]}
         found = Fragment(
             outcome,
             tuple(writer.entries),
@@ -273,25 +298,33 @@ class LiveBuilder(Builder):
         if left is None or not fresh or not sieve.zero.isdisjoint(frame):
             return super()._place(fragment, frame, place, fresh)
         entries, at = left
-        kept = sieve.kept
-        prefix = f"{place}."
-        # Negative places, which are the inputs, are found from the end.
-        handles = [prefix + name for _, _, name in entries]
-        handles += reversed(frame)
-        for handle, (emitted, operands, _) in zip(handles, entries, strict=False):
-            kept[handle] = tuple.__new__(
-                Node,
-                (
-                    handle,
-                    emitted.op,
-                    emitted.settings,
-                    tuple([handles[o] for o in operands]),
-                    emitted.type,
-                    emitted.cost,
-                    emitted.span,
-                ),
-            )
-        return handles[at]
+        made, result = placed(entries, at, place, frame, sieve.source)
+        sieve.kept.update([(node.id, node) for node in made])
+        return result
+
+
+def placed(
+    entries: tuple[Left, ...], result: int, place: str, frame: tuple[str, ...], source: str | None
+) -> tuple[list[Node], str]:
+    """The live operations of a cell at a place of its own, and its result.
+
+    ``frame`` are its inputs, ``source`` is the input of the network.
+    """
+    prefix = f"{place}."
+    # Negative places, which are the inputs, are found from the end.
+    handles = [prefix + entry[0] for entry in entries]
+    if source is not None:
+        handles.append(source)
+    handles += reversed(frame)
+    made = [
+        tuple.__new__(
+            Node, (handle, op, settings, tuple([handles[o] for o in operands]), type_, cost, span)
+        )
+        for handle, (_, op, settings, operands, type_, cost, span) in zip(
+            handles, entries, strict=False
+        )
+    ]
+    return made, handles[result]
 
 
 class _Writer(Recorder):

@@ -12,7 +12,7 @@ from typing import Any
 from nasdsl.graph.live import ZERO, Sieve
 from nasdsl.graph.network import INPUT, Network, Node
 from nasdsl.operations.operation import Cost, Operation, TensorType
-from nasdsl.space.building import Builder, numbered
+from nasdsl.space.building import Builder, numbered, placed
 from nasdsl.space.registers import NotSo
 from nasdsl.space.residual import Branch, Emit, Key, Step, UseCell
 from nasdsl.space.walk import run
@@ -113,26 +113,7 @@ class Outline:
             fragment = builder.fragment(step, len(frame))
             if fragment is None or fragment.live is None or not fragment.reads_all:
                 return None
-            entries, result = fragment.live
-            prefix = f"{place}."
-            # Negative places, which are the inputs, are found from the end.
-            handles = [prefix + name for _, _, name in entries]
-            handles += reversed(frame)
-            nodes += [
-                tuple.__new__(
-                    Node,
-                    (
-                        handle,
-                        emitted.op,
-                        emitted.settings,
-                        tuple([handles[o] for o in operands]),
-                        emitted.type,
-                        emitted.cost,
-                        emitted.span,
-                    ),
-                )
-                for handle, (emitted, operands, _) in zip(handles, entries, strict=False)
-            ]
-            at[node.id] = handles[result]
+            made, at[node.id] = placed(*fragment.live, place, frame, self._sieve.source)
+            nodes += made
         outputs = tuple([at.get(o, o) for o in self.network.outputs])
         return Network(tuple(nodes), outputs, self.network.name)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from nasdsl.graph.fingerprint import RANDOM, Entry, cuts, sealed, shaped, word
 from nasdsl.graph.fingerprint import name as name_of
-from nasdsl.graph.live import COMBINING, IDENTITY, ZERO
+from nasdsl.graph.live import COMBINING, IDENTITY, NO_SETTINGS, ZERO
 from nasdsl.graph.network import Node
 from nasdsl.operations.operation import Operation
 from nasdsl.space.residual import (
@@ -355,12 +355,9 @@ def _with_constants(entries: Entries) -> list[Part] | Apart:
     return parts
 
 
-_NO_SETTINGS: Mapping[str, Any] = {}
-
-
 def _zero(step: Emit) -> int:
     """The word of a constant of zeros in the place of an operation."""
-    return word(Node("", ZERO, _NO_SETTINGS, (), step.type))
+    return word(Node("", ZERO, NO_SETTINGS, (), step.type))
 
 
 class _Compiler:
