@@ -37,8 +37,9 @@ def copied(recipe: Module) -> nn.Module:
     if draw is None:
         return recipe.build()
     arguments = (*recipe.args, *recipe.kwargs.items())
+    constructor: Callable[..., nn.Module] = cls
     try:
-        prototype = _prototype(cls, len(recipe.args), arguments, torch.get_default_dtype())  # type: ignore[arg-type]  # see below
+        prototype = _prototype(constructor, len(recipe.args), arguments, torch.get_default_dtype())
     except TypeError:  # an argument that is not hashable
         return recipe.build()
     module = cls.__new__(cls)
@@ -71,10 +72,13 @@ class _Prototype:
 
 @lru_cache(maxsize=4096)
 def _prototype(
-    cls: type[nn.Module], positional: int, arguments: tuple[Any, ...], dtype: torch.dtype
+    constructor: Callable[..., nn.Module],
+    positional: int,
+    arguments: tuple[Any, ...],
+    dtype: torch.dtype,
 ) -> _Prototype:
     with torch.device("meta"):
-        attributes = vars(cls(*arguments[:positional], **dict(arguments[positional:])))
+        attributes = vars(constructor(*arguments[:positional], **dict(arguments[positional:])))
     containers = [(k, v) for k, v in attributes.items() if isinstance(v, CONTAINERS)]
     return _Prototype(
         attributes,
@@ -90,7 +94,9 @@ def _uniform(module: nn.Module, state: dict[str, Any]) -> None:
     sqrt(5); the rounding is kept.
     """
     parameters: dict[str, Tensor | None] = state["_parameters"]
-    shape = parameters["weight"].shape  # type: ignore[union-attr]  # these have weights
+    declared = parameters["weight"]
+    assert declared is not None
+    shape = declared.shape
     fan_in = math.prod(shape[1:])
     weight = torch.empty(shape)
     bound = math.sqrt(3.0) * (math.sqrt(2.0 / (1 + math.sqrt(5) ** 2)) / math.sqrt(fan_in))

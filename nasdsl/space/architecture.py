@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from nasdsl.graph.fingerprint import fingerprint
 from nasdsl.graph.network import Network, Node
+from nasdsl.space.subject import Networked
 
 if TYPE_CHECKING:
-    import networkx as nx
-
     from nasdsl.space.space import Space
 
 
-class Architecture:
+class Architecture(Networked):
     """One value for each decision of a space. Immutable; equal if space and decisions are."""
 
     def __init__(self, space: Space, decisions: Mapping[str, Any], rank: int | None = None):
@@ -52,26 +51,11 @@ class Architecture:
         """The live network: types and costs worked out, dead parts gone."""
         return self.space.network(self.decisions)
 
-    @property
-    def graph(self) -> nx.MultiDiGraph[str]:
-        """The live network as a networkx graph (see ``Network.to_networkx``)."""
-        return self.network.to_networkx()
-
     @cached_property
     def fingerprint(self) -> str:
         """The digest of the canonical live network: equal means the same function."""
         found = self.space.identity.of(self.decisions)
         return found or fingerprint(self.network, self.space.operations)
-
-    @property
-    def params(self) -> int:
-        """Learned parameters of the live network."""
-        return self.network.params
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates of one sample in the live network (1 MAC = 2 FLOPs)."""
-        return self.network.macs
 
     @property
     def declared_params(self) -> int:

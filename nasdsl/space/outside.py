@@ -12,18 +12,18 @@ from nasdsl.graph.network import INPUT, Network, Node
 from nasdsl.graph.plain import from_plain, to_plain
 from nasdsl.operations.operation import Operation, ShapeError
 from nasdsl.operations.table import OPERATIONS
+from nasdsl.space.subject import Networked
 
 if TYPE_CHECKING:
-    import networkx as nx
-
     from nasdsl.space.space import Space
 
 
-class Outside:
+class Outside(Networked):
     """A network that a graph rewrite led to. It has no rank and no decisions."""
 
     rank: None = None
     key: None = None
+    network: Network
 
     def __init__(self, space: Space, network: Network):
         self.space = space
@@ -39,25 +39,10 @@ class Outside:
     def __hash__(self) -> int:
         return hash(self.fingerprint)
 
-    @property
-    def graph(self) -> nx.MultiDiGraph[str]:
-        """The network as a networkx graph."""
-        return self.network.to_networkx()
-
     @cached_property
     def fingerprint(self) -> str:
         """The digest of the canonical network."""
         return fingerprint(self.network, self.space.operations)
-
-    @property
-    def params(self) -> int:
-        """Learned parameters."""
-        return self.network.params
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates of one sample."""
-        return self.network.macs
 
     @property
     def declared_params(self) -> int:
