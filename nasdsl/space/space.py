@@ -36,6 +36,8 @@ from nasdsl.space.values import EvaluationError, shown
 from nasdsl.space.walk import run
 
 MAX_REJECTED = 100_000
+SUSPICIOUS = 100
+"""After so many rejections it is looked up whether there is anything to find."""
 CLASSES = 1_000_000
 
 
@@ -335,7 +337,13 @@ class Space:
             rank = draw.randrange(self.size)
             return Architecture(self, self.flat.decisions(rank), rank)
         budget = self._budget
-        for _ in range(MAX_REJECTED if self.program.requires else 1):
+        for tried in range(MAX_REJECTED if self.program.requires else 1):
+            if tried == SUSPICIOUS and self.feasible == 0:
+                raise problem(
+                    "NAS321",
+                    f"no architecture of '{self.name}' meets every 'require'",
+                    self.program.requires[0].span,
+                )
             if budget is not None:
                 made = self.assembled(budget.draw(draw))
             else:
