@@ -6,18 +6,23 @@ cells put in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from nasdsl.graph.live import ZERO, Sieve
 from nasdsl.graph.network import INPUT, Network, Node
 from nasdsl.operations.operation import Cost, Operation, TensorType
-from nasdsl.space.building import Builder, numbered, placed
+from nasdsl.space.building import numbered
+from nasdsl.space.fragments import Body, Fragments, Shape
 from nasdsl.space.registers import NotSo
 from nasdsl.space.residual import Branch, Emit, Key, Step, UseCell
 from nasdsl.space.walk import run
 
 CELL = "a cell"
+KEPT = 1_000
+"""So many results of cells are remembered with what reads them."""
 
 
 class Outline:
@@ -96,24 +101,89 @@ class Outline:
             self.uses[name] = step, place
         return inner, name
 
-    def filled(self, builder: Builder) -> Network | None:
-        """The live network of a builder's decisions, or none where it is no filled outline."""
-        nodes: list[Node] = []
-        at: dict[str, str] = {}
-        uses = self.uses
-        for node in self.network.nodes:
-            frame = node.inputs
-            if at:
-                frame = tuple([at.get(handle, handle) for handle in frame])
-            use = uses.get(node.id)
-            if use is None:
-                nodes.append(node if frame == node.inputs else node._replace(inputs=frame))
-                continue
-            step, place = use
-            fragment = builder.fragment(step, len(frame))
+    @property
+    def source(self) -> str:
+        """The network's input that zeros read."""
+        return self._sieve.source or ""
+
+
+class Filler:
+    """Makes networks of an outline: the live operations of cells put in where it has cells."""
+
+    def __init__(self, outline: Outline, fragments: Fragments):
+        self._fragments = fragments
+        self._outputs = outline.network.outputs
+        self._name = outline.network.name
+        self._source = outline.source
+        self._shapes: list[Shape] = []
+        self._pieces: list[_Cell | _Between] = []
+        uses = outline.uses
+        for cells, nodes in groupby(outline.network.nodes, lambda node: node.id in uses):
+            if cells:
+                self._pieces += [self._cell(node, *uses[node.id]) for node in nodes]
+            else:
+                self._pieces.append(_Between(list(nodes), uses))
+
+    def _cell(self, node: Node, step: UseCell, place: str) -> _Cell:
+        body = self._fragments.body(step, len(node.inputs))
+        if body.shape not in self._shapes:
+            self._shapes.append(body.shape)
+        return _Cell(node.id, node.inputs, body, place, self._shapes.index(body.shape))
+
+    def network(self, decisions: Mapping[str, Any]) -> Network | None:
+        """The live network of an architecture, or none where it is no filled outline."""
+        designs = []
+        for shape in self._shapes:
+            fragment = self._fragments.of(shape, decisions)
             if fragment is None or fragment.live is None or not fragment.reads_all:
                 return None
-            made, at[node.id] = placed(*fragment.live, place, frame, self._sieve.source)
-            nodes += made
-        outputs = tuple([at.get(o, o) for o in self.network.outputs])
-        return Network(tuple(nodes), outputs, self.network.name)
+            designs.append(fragment.live)
+        nodes: list[Node] = []
+        results: dict[str, str] = {}
+        for piece in self._pieces:
+            frame = tuple([results.get(handle, handle) for handle in piece.reads])
+            if isinstance(piece, _Between):
+                nodes += piece.nodes(frame)
+                continue
+            parts, result = designs[piece.shape]
+            spot = self._fragments.spot(piece.body, piece.place, (*frame, self._source))
+            nodes += map(spot.__getitem__, parts)
+            results[piece.id] = spot.id(result)
+        outputs = tuple([results.get(handle, handle) for handle in self._outputs])
+        return Network(tuple(nodes), outputs, self._name)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Cell:
+    """A use of a cell. ``reads`` are ids in the outline; ``shape`` is the number of its shape."""
+
+    id: str
+    reads: tuple[str, ...]
+    body: Body
+    place: str
+    shape: int
+
+
+class _Between:
+    """Operations outside cells that stand together. ``reads`` are the cells they read."""
+
+    def __init__(self, nodes: list[Node], cells: Container[str]):
+        self._nodes = nodes
+        self._known: dict[tuple[str, ...], list[Node]] = {}
+        read = [operand for node in nodes for operand in node.inputs if operand in cells]
+        self.reads = tuple(dict.fromkeys(read))
+
+    def nodes(self, frame: tuple[str, ...]) -> list[Node]:
+        """The operations where the cells they read have these results."""
+        found = self._known.get(frame)
+        if found is None:
+            if len(self._known) >= KEPT:
+                self._known.clear()
+            results = dict(zip(self.reads, frame, strict=True))
+            found = self._known[frame] = [
+                node
+                if results.keys().isdisjoint(node.inputs)
+                else node._replace(inputs=tuple([results.get(i, i) for i in node.inputs]))
+                for node in self._nodes
+            ]
+        return found

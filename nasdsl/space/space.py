@@ -18,14 +18,15 @@ from nasdsl.space.architecture import Architecture
 from nasdsl.space.blocks import Blocks, Goal
 from nasdsl.space.bounds import cost_bounds
 from nasdsl.space.budget import Budget, Unsupported
-from nasdsl.space.building import Builder, Fragment, LiveBuilder, Recorder
+from nasdsl.space.building import Builder, LiveBuilder, Recorder
 from nasdsl.space.constraints import Constraints
 from nasdsl.space.edits import Edits, Neighbor
 from nasdsl.space.feasible import Feasible, feasible, simple_tests
 from nasdsl.space.find import Keys, find, from_json, frozen
 from nasdsl.space.flat import Flat, flatten
+from nasdsl.space.fragments import Fragments
 from nasdsl.space.identity import Identity
-from nasdsl.space.outline import Outline
+from nasdsl.space.outline import Filler, Outline
 from nasdsl.space.outside import Outside
 from nasdsl.space.program import Program
 from nasdsl.space.ranks import Missing, Walk, rank_of, unrank
@@ -65,7 +66,6 @@ class Space:
         self._checkpoint_bytes = checkpoint_bytes
         self.blocks = blocks or Blocks()
         self._counts: dict[Any, Any] = {}
-        self._fragments: dict[Any, Fragment] = {}
         self._edits = edits
         self.program = program
         self.step = step
@@ -73,6 +73,7 @@ class Space:
         self.output = output
         self.warnings = warnings
         self.operations = operations or OPERATIONS
+        self._fragments = Fragments(self.operations)
 
     @property
     def name(self) -> str:
@@ -442,19 +443,19 @@ class Space:
     def written(self, decisions: Mapping[str, Any]) -> tuple[list[Node], str]:
         """The operations of an architecture as written, and the id of the result."""
         inputs = zip(self._handles, self.inputs, strict=True)
-        builder = Builder(decisions, inputs, self._fragments, self.operations)
+        builder = Builder(decisions, inputs, self._fragments)
         _, handle = run(self.step, self._handles, builder)
         return builder.nodes, handle
 
     @cached_property
-    def _outline(self) -> Outline | None:
-        """What all networks have in common, where only the designs of cells differ."""
+    def _filler(self) -> Filler | None:
+        """Makes networks of what all have in common, where only the designs of cells differ."""
         inputs = zip(self._handles, self.inputs, strict=True)
         try:
-            found = Outline(self.step, inputs, self.operations, self.name)
+            outline = Outline(self.step, inputs, self.operations, self.name)
         except NotSo:
             return None
-        return found if found.places and found.uses else None
+        return Filler(outline, self._fragments) if outline.places and outline.uses else None
 
     @cached_property
     def identity(self) -> Identity:
@@ -463,11 +464,9 @@ class Space:
 
     def network(self, decisions: Mapping[str, Any]) -> Network:
         """The live network of an architecture."""
-        if self._outline is not None:
-            reader = Builder(decisions, (), self._fragments, self.operations)
-            network = self._outline.filled(reader)
-            if network is not None:
-                return network
+        network = self._filler.network(decisions) if self._filler is not None else None
+        if network is not None:
+            return network
         inputs = zip(self._handles, self.inputs, strict=True)
         builder = LiveBuilder(decisions, inputs, self._fragments, self.operations)
         _, handle = run(self.step, self._handles, builder)
