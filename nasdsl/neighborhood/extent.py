@@ -11,8 +11,8 @@ from nasdsl.neighborhood.rewrite import Rewrite
 from nasdsl.neighborhood.rules import Change, Exchange, Flip, Relabel, Resize, Step
 from nasdsl.neighborhood.sites import Site, sites
 from nasdsl.space.bounds import Bounds
-from nasdsl.space.costs import Extremes, Fold, is_additive
-from nasdsl.space.feasible import simple_tests
+from nasdsl.space.constraints import COSTS
+from nasdsl.space.costs import Extremes, Fold
 from nasdsl.space.residual import Branch, Emit
 
 if TYPE_CHECKING:
@@ -77,22 +77,30 @@ def _counted(neighborhood: Neighborhood) -> Bounds | None:
     Every architecture is visited, but none is built: its cost is added up on the way.
     """
     space = neighborhood.space
-    tests = simple_tests(space)
+    windows = [window for read in space.windows for window in read or ()]
+    costs = None not in space.windows and all(
+        quantity.name in COSTS for window in windows for quantity, _ in window.terms
+    )
     single = all(
         len(edit.rules) == 1 and not isinstance(edit.rules[0], Rewrite) and edit.where is None
         for edit in neighborhood.rules
     )
     if (
         not single
-        or tests is None
+        or not costs
         or neighborhood.radius != 1
         or space.size > VISITED
-        or not is_additive(space.step, len(space.inputs))
+        or not space.additive
     ):
         return None
 
     def met(params: int, macs: int) -> bool:
-        return all(test.holds((params, macs)[test.which]) for test in tests)
+        # Where costs are additive all that is written is live.
+        cost = {"params": params, "declared_params": params, "macs": macs, "declared_macs": macs}
+        return all(
+            window.holds(sum(factor * cost[quantity.name] for quantity, factor in window.terms))
+            for window in windows
+        )
 
     known: dict[Decided, tuple[Decided, bool]] = {}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nasdsl.diagnostics import Diagnostic, DiagnosticError
 from nasdsl.language import syntax as s
 from nasdsl.neighborhood.neighborhood import Neighborhood
@@ -9,9 +11,11 @@ from nasdsl.neighborhood.reading import EditRule
 from nasdsl.neighborhood.rewrite import Rewrite
 from nasdsl.neighborhood.rules import Change, Exchange, Flip, Relabel, Resize, Step
 from nasdsl.neighborhood.sites import Site
-from nasdsl.space.bounds import cost_bounds
-from nasdsl.space.feasible import simple_tests
+from nasdsl.space.bounds import term_bounds
+from nasdsl.space.quantities import Window, together
 from nasdsl.space.residual import Branch, Emit, steps
+from nasdsl.space.sampling import excluded, unreachable
+from nasdsl.space.shortfall import Conditions, Shortfall
 from nasdsl.space.space import Space
 from nasdsl.space.values import EvaluationError
 
@@ -98,35 +102,48 @@ def _possible(edit: EditRule, branches: list[Branch], ops: set[str]) -> bool:
 
 def _conditions(space: Space) -> list[Diagnostic]:
     requires = space.program.requires
-    if not requires:
-        return []
     found = []
-    tests = simple_tests(space)
-    if tests is not None and len(tests) == len(requires):
-        bounds = cost_bounds(space)
-        for require, test in zip(requires, tests, strict=True):
-            bound = bounds[test.which]
-            if (test.high is not None and bound.low > test.high and bound.exact) or (
-                test.low is not None and bound.high < test.low
-            ):
-                least = f"the least is {bound.low:,}, the greatest {bound.high:,}"
-                found.append(
-                    _warning("NAS513", f"no architecture meets this condition: {least}", require)
-                )
-            elif (test.high is None or bound.high <= test.high) and (
-                test.low is None or (bound.low >= test.low and bound.exact)
-            ):
-                found.append(_warning("NAS514", "every architecture meets this condition", require))
-        return found
-    if space.size > SMALL:
-        return []
+    small = space.size <= SMALL
+    for require, read in zip(requires, space.windows, strict=True):
+        if read is None:
+            found += _visited(space, [require]) if small else []
+            continue
+        windows = together(list(read))
+        told = [clause for window in windows for clause in unreachable(space, window)]
+        if told:
+            found.append(_warning("NAS513", f"no architecture is feasible: {told[0]}", require))
+        elif all(_certain(space, window) for window in windows):
+            found.append(_warning("NAS514", "every architecture meets this condition", require))
+        elif small and any(term_bounds(space, window.terms) is None for window in windows):
+            found += _visited(space, [require])
+    if len(requires) > 1 and not any(d.code == "NAS513" for d in found):
+        told = excluded(space)
+        if told:
+            found.append(
+                _warning("NAS513", f"no architecture is feasible: {told[0]}", requires[-1])
+            )
+        elif small:
+            found += _visited(space, requires)
+    return found
+
+
+def _certain(space: Space, window: Window) -> bool:
+    """Whether every architecture is within a window."""
+    bounds = term_bounds(space, window.terms)
+    return bounds is not None and window.holds(bounds.low) and window.holds(bounds.high)
+
+
+def _visited(space: Space, requires: Sequence[s.Require]) -> list[Diagnostic]:
+    """What running through a small space shows of conditions, one or all."""
+    conditions = Conditions(space, requires)
+    seen = Shortfall(conditions.texts)
     try:
-        for require in requires:
-            met = sum(1 for a in space if space.constraints.test(require.condition, a))
-            if met == 0:
-                found.append(_warning("NAS513", "no architecture meets this condition", require))
-            elif met == space.size:
-                found.append(_warning("NAS514", "every architecture meets this condition", require))
+        met = sum(1 for a in space if seen.see(conditions.gaps(a)))
     except (DiagnosticError, EvaluationError):
         return []
-    return found
+    if met == 0:
+        message = f"no architecture is feasible: {seen.told()[0]}"
+        return [_warning("NAS513", message, requires[-1])]
+    if met == space.size and len(requires) == 1:
+        return [_warning("NAS514", "every architecture meets this condition", requires[0])]
+    return []

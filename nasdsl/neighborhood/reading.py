@@ -106,27 +106,14 @@ class _Reader:
     def __init__(self, program: Program):
         self.program = program
         self.evaluator = Constraints(program)
-        self.labels: dict[str, list[str]] = {}
-        self.variables: set[str] = set()
-        for template in program.templates.values():
-            self._template(template)
-        roots: list[s.Syntax] = [*program.lets.values(), *program.templates.values()]
-        if program.network is not None:
-            roots.append(program.network)
-        for root in roots:
-            for part in root.walk():
-                if isinstance(part, s.Binding) and part.decides:
-                    self.variables.add(part.name.text)
-                if isinstance(part, s.Ref) and part.name in ("maybe", "optional"):
-                    words = ("without", "with") if part.name == "maybe" else ("off", "on")
-                    for word in words:
-                        if part.name not in self.labels.setdefault(word, []):
-                            self.labels[word].append(part.name)
-
-    def _template(self, template: s.Statement) -> None:
-        if isinstance(template, s.Choice):
-            for alternative in template.alternatives:
-                self.labels.setdefault(alternative.name.text, []).append(template.name.text)
+        self.labels = program.labels
+        self.variables = {
+            part.name.text
+            for root in (*program.lets.values(), *program.templates.values(), program.network)
+            if root is not None
+            for part in root.walk()
+            if isinstance(part, s.Binding) and part.decides
+        }
 
     @property
     def choices(self) -> list[str]:

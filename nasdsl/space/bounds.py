@@ -1,6 +1,6 @@
-"""The least and the greatest cost over a whole space, certified where costs are not additive.
+"""The least and the greatest size over a whole space, certified where sizes are not additive.
 
-Costs of live networks are no sums where zeros or unread results can occur. The greatest cost of
+Sizes of live networks are no sums where zeros or unread results can occur. The greatest size of
 everything written still bounds them from above; from below they are bounded by what no decision
 can keep from being live. Either bound is exact where an architecture is found that attains it.
 """
@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nasdsl.diagnostics import DiagnosticError
-from nasdsl.graph.live import COMBINING, IDENTITY, ZERO
+from nasdsl.graph.live import IDENTITY, ZERO
 from nasdsl.operations.operation import Operation
 from nasdsl.space.building import Recorder
-from nasdsl.space.costs import Extremes, Fold, is_additive, sizes
+from nasdsl.space.costs import Cost, Extremes, Fold, sizes
+from nasdsl.space.quantities import Terms, meter, node
 from nasdsl.space.ranks import Missing
 from nasdsl.space.residual import (
     Branch,
@@ -66,36 +67,67 @@ class Bounds:
         return found
 
 
-def cost_bounds(space: Space) -> tuple[Bounds, Bounds]:
-    """Parameters and multiply-accumulates over the whole declared space, ``require`` aside.
+class Sizes(NamedTuple):
+    """The bounds of what is known of a live network as a sum."""
 
-    Exact where costs are additive and in small spaces; else certified bounds, each exact where
+    params: Bounds
+    macs: Bounds
+    nodes: Bounds
+
+
+def size_bounds(space: Space) -> Sizes:
+    """Parameters, multiply-accumulates and operations over the declared space, ``require`` aside.
+
+    Exact where they are additive and in small spaces; else certified bounds, each exact where
     an architecture that attains it is found.
     """
-    if is_additive(space.step, len(space.inputs)):
-        low, high = Fold(Extremes(), 2, sizes).whole(space.step)
-        return Bounds(low[0], high[0]), Bounds(low[1], high[1])
+    if space.additive:
+        low, high = Fold(Extremes(), 3, lambda e: (*sizes(e), node(e))).whole(space.step)
+        return Sizes(*[Bounds(*ends) for ends in zip(low, high, strict=True)])
     if space.size <= ENUMERATED:
-        costs = [(a.params, a.macs) for a in space]
-        params, macs = zip(*costs, strict=True)
-        return Bounds(min(params), max(params)), Bounds(min(macs), max(macs))
-    fold = Fold(Extremes(), 2, sizes)
+        found = [_sizes(a) for a in space]
+        return Sizes(*[Bounds(min(of), max(of)) for of in zip(*found, strict=True)])
+    fold = Fold(Extremes(), 3, lambda e: (*sizes(e), 1))
     _, high = fold.whole(space.step)
     least = _Least(space.operations)
     low = least.of(space.step, (False,) * len(space.inputs)).cost
-    found = []
-    for which in (0, 1):
+    bounds = []
+    for which in range(3):
         small = _attained(space, _Small(least, which))
         large = _attained(space, _Large(fold, least, which))
-        found.append(
+        bounds.append(
             Bounds(
                 low[which],
                 high[which],
-                small is not None and (small.params, small.macs)[which] == low[which],
-                large is not None and (large.params, large.macs)[which] == high[which],
+                small is not None and _sizes(small)[which] == low[which],
+                large is not None and _sizes(large)[which] == high[which],
             )
         )
-    return found[0], found[1]
+    return Sizes(*bounds)
+
+
+def term_bounds(space: Space, terms: Terms) -> Bounds | None:
+    """The least and greatest of a sum that a condition measures; none where it is not known."""
+    how = meter(space, terms)
+    if how is not None:
+        option = how.option
+        fold = Fold(
+            Extremes(),
+            1,
+            lambda step: (how.emit(step),),
+            None if option is None else lambda branch, value: (option(branch, value),),
+        )
+        low, high = fold.whole(space.step)
+        return Bounds(low[0], high[0])
+    (quantity, factor), *others = terms
+    if others or factor != 1 or quantity.name not in Sizes._fields:
+        return None
+    return space.sizes[Sizes._fields.index(quantity.name)]
+
+
+def _sizes(architecture: Architecture) -> Cost:
+    network = architecture.network
+    return network.params, network.macs, len(network.nodes) - len(network.inputs)
 
 
 # ---- what cannot be avoided
@@ -109,11 +141,11 @@ class _Sure(NamedTuple):
     """
 
     zero: bool
-    cost: tuple[int, int]
+    cost: Cost
     needs: frozenset[int]
 
 
-_FREE = (0, 0)
+_FREE = (0, 0, 0)
 Mask = tuple[bool, ...]
 
 
@@ -189,8 +221,8 @@ class _Least:
             needs = frozenset(i for i in rest.needs if i != place) if step.keep else frozenset()
             if place not in rest.needs:
                 return _Sure(rest.zero, rest.cost, needs)
-            cost = (rest.cost[0] + first.cost[0], rest.cost[1] + first.cost[1])
-            return _Sure(rest.zero, cost, needs | first.needs)
+            cost = [a + b for a, b in zip(rest.cost, first.cost, strict=True)]
+            return _Sure(rest.zero, tuple(cost), needs | first.needs)
         return _Sure(False, _FREE, frozenset())
 
     def _emitted(self, step: Emit, mask: Mask) -> _Sure:
@@ -202,9 +234,11 @@ class _Least:
         if step.op == "mul":
             # Where another factor is zero, this one is not looked at.
             needs = [i for at, i in enumerate(step.inputs) if not any(zeros[:at] + zeros[at + 1 :])]
-            return _Sure(any(zeros), (step.cost.params, step.cost.macs), frozenset(needs))
+            return _Sure(any(zeros), (*sizes(step), node(step)), frozenset(needs))
         keeps = step.op == "add" or self._operations[step.op].zero(step.settings)
-        cost = _FREE if step.op in COMBINING else (step.cost.params, step.cost.macs)
+        cost: Cost = (*sizes(step), node(step))
+        if not node(step) or (step.op == "add" and zeros.count(False) < 2):
+            cost = _FREE  # One tensor alone is not combined with anything.
         return _Sure(keeps and all(zeros), cost, frozenset(step.inputs))
 
 
@@ -212,7 +246,7 @@ def _either(found: list[_Sure]) -> _Sure:
     """What is sure where any of several may be."""
     return _Sure(
         any(f.zero for f in found),
-        (min(f.cost[0] for f in found), min(f.cost[1] for f in found)),
+        tuple([min(of) for of in zip(*[f.cost for f in found], strict=True)]),
         found[0].needs.intersection(*[f.needs for f in found[1:]]),
     )
 

@@ -1,10 +1,10 @@
-"""Counting and sampling under a limit on an additive cost, without rejecting most draws.
+"""Counting and sampling between limits on an additive sum, without rejecting most draws.
 
-The cost is measured in buckets. Rounding every operation's cost down gives a set that holds all
-architectures within the limit and a few beyond it; rounding up one that holds only such within.
-Counting both gives certified bounds. A sample is drawn uniformly from the larger set, decision
-by decision in proportion to the ways that are left, and drawn again in the rare case that its
-exact cost is beyond the limit: what is kept is uniform over the architectures within.
+The sum is measured in buckets. Rounding every summand down gives a set that holds all
+architectures within the limits and a few beyond them; rounding up one that holds only such within
+the upper one. Counting both gives certified bounds. A sample is drawn uniformly from the larger
+set, decision by decision in proportion to the ways that are left, and drawn again in the rare case
+that its exact sum is beyond a limit: what is kept is uniform over the architectures within.
 
 A table of ways for every number of buckets left is one integer, a slot of bits for each number,
 so that the tables of alternatives add up and an operation's cost shifts them.
@@ -16,7 +16,8 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from nasdsl.space.costs import NO_USES, Extremes, Fold, Uses, is_additive, sizes
+from nasdsl.space.costs import NO_USES, Extremes, Fold, Uses
+from nasdsl.space.quantities import Meter
 from nasdsl.space.ranks import Walk
 from nasdsl.space.residual import (
     DONE,
@@ -33,6 +34,7 @@ from nasdsl.space.residual import (
     Then,
     UseCell,
     Whole,
+    steps,
 )
 from nasdsl.space.walk import join, named
 
@@ -50,44 +52,75 @@ class Unsupported(Exception):
 
 
 class Budget:
-    """The ways to decide a space within a limit on one additive cost.
+    """The ways to decide a space with an additive sum between two limits, both included.
 
-    ``which`` is 0 for parameters, 1 for multiply-accumulates; ``inputs`` is how many the
-    network has. Raises :class:`Unsupported`.
+    Without ``high`` the sum may be as large as any, without ``low`` as small. Rounded ``up``, the
+    lower limit is not looked at. Raises :class:`Unsupported`.
     """
 
     def __init__(
         self,
         root: Step,
-        which: int,
-        limit: int,
+        meter: Meter,
+        high: int | None,
+        low: int | None = None,
         buckets: int = SAMPLING,
         up: bool = False,
-        inputs: int = 1,
     ):
-        if not is_additive(root, inputs):
-            raise Unsupported
-        limit = int(limit)
         self.root = root
-        self.which = which
-        self.limit = limit
-        low, high = Fold(Extremes(), 1, lambda e: (sizes(e)[which],)).whole(root)
-        self.least, self.most = low[0], high[0]
-        self.unit = max(1, -(-min(limit, self.most) // buckets))
+        self.meter = meter
+        self._fold = Fold(Extremes(), 1, self._emitted, None if not meter.option else self._opted)
+        least, most = self._fold.whole(root)
+        self.least, self.most = least[0], most[0]
+        self.low = low
+        self.high = self.most if high is None else min(high, self.most)
+        for step in steps(root):
+            if (isinstance(step, Emit) and meter.emit(step) < 0) or (
+                isinstance(step, Branch) and any(self.extra(step, v) < 0 for v in step.options)
+            ):
+                raise Unsupported
+        self.unit = max(1, -(-self.high // buckets))
         self.up = up
         self.slot = root.outcomes[DONE].bit_length() + 1
         self.mask = (1 << self.slot) - 1
-        self._fold = Fold(Extremes(), 1, lambda e: (sizes(e)[which],))
         self._memo: dict[Any, Table] = {}
         self._aheads: dict[Any, Ahead] = {}
         self._alive: list[Any] = []
         self._spent = 0
-        self.room = limit // self.unit if limit >= 0 else -1
+        self.room = self.high // self.unit if self.high >= (low or 0) else -1
         self.all = (1 << (self.slot * (max(self.room, 0) + 1))) - 1
         ones = 0
         if self.room >= 0:
-            ones = self.all // self.mask  # 1 in every slot
+            # 1 in every slot in which what is left is not too much.
+            unspent = self.room - (0 if up else self._rounded(low))
+            ones = (self.all // self.mask) & ((1 << (self.slot * (unspent + 1))) - 1)
         self.end: dict[Key, Table] = {DONE: ones}
+
+    def _emitted(self, step: Emit) -> tuple[int]:
+        return (self.meter.emit(step),)
+
+    def _opted(self, branch: Branch, value: Any) -> tuple[int]:
+        return (self.extra(branch, value),)
+
+    def extra(self, branch: Branch, value: Any) -> int:
+        """What deciding for a value adds by itself."""
+        return self.meter.option(branch, value) if self.meter.option else 0
+
+    def _rounded(self, low: int | None) -> int:
+        """The fewest buckets, each summand rounded down, that sums from ``low`` up may take."""
+        if low is None or low <= 0:
+            return 0
+        lost = 0
+        if self.unit > 1:
+            # Rounding loses less than a bucket for each summand.
+            fold = Fold(
+                Extremes(),
+                1,
+                lambda step: (int(self.meter.emit(step) > 0),),
+                lambda branch, value: (int(self.extra(branch, value) > 0),),
+            )
+            lost = fold.whole(self.root)[1][0]
+        return max(0, low // self.unit - lost)
 
     # ---- costs in buckets
 
@@ -99,16 +132,18 @@ class Budget:
 
     @property
     def total(self) -> int:
-        """Ways within the limit, by rounded costs."""
+        """Ways within the limits, by rounded costs."""
         if self.room < 0:
             return 0
         return self.ways(self.root, self.end, self.room)
 
     def ways(self, step: Step, ahead: Ahead, left: int) -> int:
         """Ways of a step and what follows it, with so many buckets left."""
-        if left < 0:
-            return 0
-        return (self.table(step, ahead) >> (left * self.slot)) & self.mask
+        return self.within(self.table(step, ahead), left)
+
+    def within(self, table: Table, left: int) -> int:
+        """The ways that a table holds for so many buckets left."""
+        return (table >> (left * self.slot)) & self.mask if left >= 0 else 0
 
     def shifted(self, table: Table, buckets: int) -> Table:
         """A table after spending buckets."""
@@ -127,11 +162,12 @@ class Budget:
 
     def _table(self, step: Step, ahead: Ahead) -> Table:
         if isinstance(step, Emit):
-            return self.shifted(ahead[step.key], self.cost(sizes(step)[self.which]))
+            return self.shifted(ahead[step.key], self.cost(self.meter.emit(step)))
         if isinstance(step, Branch):
             total = 0
-            for option in step.options.values():
-                total += self.table(option, ahead)
+            for value, option in step.options.items():
+                spent = self.cost(self.extra(step, value))
+                total += self.shifted(self.table(option, ahead), spent)
             return total
         if isinstance(step, Then):
             return self.table(step.first, self.after(step, ahead))
@@ -211,8 +247,9 @@ class Budget:
             return total
         if isinstance(step, Branch):
             total = 0
-            for option in step.options.values():
-                total += self.joint(option, ahead, times)
+            for value, option in step.options.items():
+                spent = self.cost(self.extra(step, value))
+                total += self.shifted(self.joint(option, ahead, times), spent)
             return total
         if isinstance(step, Then):
             return self.joint(step.first, self.joint_after(step, ahead, times), times)
@@ -234,14 +271,14 @@ class Budget:
 
     # ---- sampling
 
-    def draw(self, generator: random.Random) -> dict[str, Any]:
-        """The decisions of a uniform draw from the architectures within the limit."""
-        while True:
-            walk = Walk(ordered=False)
-            self._spent = 0
-            self._draw(self.root, self.end, self.room, generator, walk, "", "")
-            if self._spent <= self.limit:
-                return walk.decided
+    def draw(self, generator: random.Random) -> dict[str, Any] | None:
+        """The decisions of a uniform draw, or none where its exact sum is beyond a limit."""
+        walk = Walk(ordered=False)
+        self._spent = 0
+        self._draw(self.root, self.end, self.room, generator, walk, "", "")
+        if self._spent > self.high or (self.low is not None and self._spent < self.low):
+            return None
+        return walk.decided
 
     def _draw(
         self,
@@ -256,22 +293,22 @@ class Budget:
         """Draw the decisions of a step; returns its outcome and the buckets left."""
         while True:
             if isinstance(step, Emit):
-                self._spent += sizes(step)[self.which]
-                return step.key, left - self.cost(sizes(step)[self.which])
+                raw = self.meter.emit(step)
+                self._spent += raw
+                return step.key, left - self.cost(raw)
             if isinstance(step, Then):
                 follow = self.after(step, ahead)
                 key, left = self._draw(step.first, follow, left, generator, walk, path, pending)
                 step = step.rest[key]
             elif isinstance(step, Branch):
                 name = named(step, walk.paths, path, pending)
-                ways = [self.ways(o, ahead, left) for o in step.options.values()]
-                at = generator.randrange(sum(ways))
-                for (value, option), n in zip(step.options.items(), ways, strict=True):
-                    if at < n:
-                        walk.decided[name] = value
-                        step = option
-                        break
-                    at -= n
+                spent = [self.cost(self.extra(step, v)) for v in step.options]
+                ways = [
+                    self.ways(option, ahead, left - n)
+                    for option, n in zip(step.options.values(), spent, strict=True)
+                ]
+                value, step, left = self._taken(step, ways, spent, left, generator)
+                walk.decided[name] = value
             elif isinstance(step, Scope):
                 path = join(path, step.segment + pending)
                 pending = ""
@@ -293,6 +330,18 @@ class Budget:
             else:
                 assert not isinstance(step, Joint | UseCell) or len(step.outcomes) == 1
                 return step.key, left
+
+    def _taken(
+        self, step: Branch, ways: list[int], spent: list[int], left: int, generator: random.Random
+    ) -> tuple[Any, Step, int]:
+        """A value by its ways, its option, and the buckets left after it."""
+        at = generator.randrange(sum(ways))
+        for (value, option), n, buckets in zip(step.options.items(), ways, spent, strict=True):
+            if at < n:
+                self._spent += self.extra(step, value)
+                return value, option, left - buckets
+            at -= n
+        raise AssertionError("a draw beyond the total")
 
     def _draw_whole(
         self, whole: Whole, ahead: Ahead, left: int, generator: random.Random, walk: Walk
@@ -339,8 +388,7 @@ class Budget:
                 keys = list(step.outcomes)
                 ways = []
                 for key in keys:
-                    rest = left - self.joint_cost(step, key, times)
-                    ways.append((ahead[key] >> (rest * self.slot)) & self.mask if rest >= 0 else 0)
+                    ways.append(self.within(ahead[key], left - self.joint_cost(step, key, times)))
                 at = generator.randrange(sum(ways)) if len(keys) > 1 else 0
                 for key, n in zip(keys, ways, strict=True):
                     if at < n:
@@ -356,17 +404,13 @@ class Budget:
                 step = step.rest[key]
             elif isinstance(step, Branch):
                 name = named(step, walk.paths, path, pending)
-                ways = []
-                for option in step.options.values():
-                    table = self.joint(option, ahead, times)
-                    ways.append((table >> (left * self.slot)) & self.mask)
-                at = generator.randrange(sum(ways))
-                for (value, option), n in zip(step.options.items(), ways, strict=True):
-                    if at < n:
-                        walk.decided[name] = value
-                        step = option
-                        break
-                    at -= n
+                spent = [self.cost(self.extra(step, v)) for v in step.options]
+                ways = [
+                    self.within(self.joint(option, ahead, times), left - n)
+                    for option, n in zip(step.options.values(), spent, strict=True)
+                ]
+                value, step, left = self._taken(step, ways, spent, left, generator)
+                walk.decided[name] = value
             elif isinstance(step, Scope):
                 path = join(path, step.segment + pending)
                 pending = ""

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from nasdsl.diagnostics import suggestion
+from nasdsl.diagnostics import Span, suggestion
 from nasdsl.graph.memory import peak
 from nasdsl.language import syntax as s
+from nasdsl.space.building import Recorder
 from nasdsl.space.evaluate import Evaluator
 from nasdsl.space.program import Program
+from nasdsl.space.quantities import chosen_of, names
+from nasdsl.space.residual import Branch
 from nasdsl.space.values import EvaluationError, Family, Scope, truth
+from nasdsl.space.walk import run
 
 if TYPE_CHECKING:
     from nasdsl.space.architecture import Architecture
@@ -35,7 +39,6 @@ class Constraints(Evaluator):
     def __init__(self, program: Program):
         super().__init__(program)
         self._about: Architecture | Outside | None = None
-        self._values: Scope = Scope()
 
     @property
     def conditions(self) -> list[s.Require]:
@@ -48,11 +51,14 @@ class Constraints(Evaluator):
 
     def test(self, condition: s.Expr, architecture: Architecture | Outside) -> bool:
         """Whether an architecture meets a condition; raises :class:`EvaluationError`."""
+        return truth(self.measured(condition, architecture), condition.span, "a condition")
+
+    def measured(self, expr: s.Expr, architecture: Architecture | Outside) -> Any:
+        """The value of an expression of a condition; raises :class:`EvaluationError`."""
         self._about = architecture
         self.work = 0
-        self._values = Scope(_values(architecture.decisions))
         try:
-            return truth(self.value(condition, self._values), condition.span, "a condition")
+            return self.value(expr, Scope(_values(architecture.decisions)))
         finally:
             self._about = None
 
@@ -79,50 +85,90 @@ class Constraints(Evaluator):
                 return self._edges(e)
         return super()._call(e, scope)
 
-    def _words(self, e: s.Call) -> list[str]:
+    def words(self, e: s.Call) -> list[str]:
+        """The names between the parentheses of ``count(…)`` or ``edges(…)``, known ones.
+
+        Raises :class:`EvaluationError` for anything else.
+        """
+        function = e.callee.span.text
         words = []
         for argument in e.arguments:
             if not isinstance(argument.value, s.Ref | s.Member) or argument.clauses:
                 raise EvaluationError(
                     "NAS234",
-                    f"'{e.callee.span.text}' takes names, as {_EXAMPLES[e.callee.span.text]}, "
+                    f"'{function}' takes names, as {_EXAMPLES[function]}, "
                     f"found '{argument.span.text}'",
                     argument.span,
                 )
-            words.append(argument.value.span.text)
+            word = argument.value.span.text
+            if function == "count":
+                self._alternative(word, argument.span)
+            else:
+                self._cell(word, argument.span)
+            words.append(word)
         return words
+
+    def _alternative(self, word: str, span: Span) -> None:
+        choice, _, label = word.rpartition(".")
+        labels = self.program.labels
+        choices = {name for of in labels.values() for name in of}
+        if choice and choice not in choices:
+            raise EvaluationError(
+                "NAS101", f"no choice is called '{choice}'{suggestion(choice, choices)}", span
+            )
+        known = {known for known, of in labels.items() if not choice or choice in of}
+        if label not in known:
+            where = f" of '{choice}'" if choice else ""
+            raise EvaluationError(
+                "NAS101",
+                f"no alternative{where} is called '{label}'{suggestion(label, known)}",
+                span,
+            )
+
+    def _cell(self, word: str, span: Span) -> None:
+        cells = [n for n, t in self.program.templates.items() if isinstance(t, s.Cell)]
+        if word not in cells:
+            raise EvaluationError(
+                "NAS101", f"no cell is called '{word}'{suggestion(word, cells)}", span
+            )
 
     def _counted(self, e: s.Call) -> int:
         assert self._about is not None
-        known = {
-            a.name.text
-            for t in self.program.templates.values()
-            if isinstance(t, s.Choice)
-            for a in t.alternatives
-        } | {"with", "without", "on", "off"}
-        words = self._words(e)
-        for word in words:
-            if word.rpartition(".")[2] not in known:
-                raise EvaluationError(
-                    "NAS101", f"no alternative is called '{word}'{suggestion(word, known)}", e.span
-                )
-        labels = {w.rpartition(".")[2] for w in words}
-        return sum(1 for v in self._about.decisions.values() if isinstance(v, str) and v in labels)
+        words = self.words(e)
+        decisions = self._about.decisions
+        if not any("." in word for word in words):
+            return sum(1 for v in decisions.values() if isinstance(v, str) and v in words)
+        choices = _Choices(decisions)
+        if decisions:  # networks outside the space have none
+            space = self._about.space
+            run(space.step, tuple(str(i) for i in range(len(space.inputs))), choices)
+        return sum(
+            1
+            for name, value in decisions.items()
+            if isinstance(value, str) and any(names(w, choices.of[name], value) for w in words)
+        )
 
     def _edges(self, e: s.Call) -> int:
         assert self._about is not None
-        words = self._words(e)
-        for word in words:
-            if not isinstance(self.program.templates.get(word), s.Cell):
-                cells = [n for n, t in self.program.templates.items() if isinstance(t, s.Cell)]
-                raise EvaluationError(
-                    "NAS101", f"no cell is called '{word}'{suggestion(word, cells)}", e.span
-                )
+        words = self.words(e)
         return sum(
             len(v)
             for n, v in self._about.decisions.items()
             if isinstance(v, tuple) and (not words or n.partition(".")[0] in words)
         )
+
+
+class _Choices(Recorder):
+    """Notes of which choice each decision takes an alternative."""
+
+    def __init__(self, decisions: Mapping[str, Any]):
+        super().__init__(decisions)
+        self.of: dict[str, str] = {}
+
+    def decide(self, name: str, branch: Branch) -> Any:
+        """The value of a decision."""
+        self.of[name] = chosen_of(branch)
+        return super().decide(name, branch)
 
 
 def _values(decisions: Mapping[str, Any]) -> dict[str, Any]:

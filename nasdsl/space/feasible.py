@@ -1,40 +1,28 @@
-"""How many architectures meet the constraints, and the extremes of their costs."""
+"""How many architectures meet the constraints."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nasdsl.diagnostics import DiagnosticError
-from nasdsl.language import syntax as s
 from nasdsl.space.bounds import ENUMERATED
 from nasdsl.space.budget import COUNTING, Budget, Unsupported
 from nasdsl.space.constraints import COSTS, STRUCTURE
-from nasdsl.space.costs import Distribution, Fold, TooMany, is_additive, sizes
-from nasdsl.space.values import EvaluationError, number
+from nasdsl.space.costs import Cost, Distribution, Fold, TooMany
+from nasdsl.space.quantities import Meter, Window, meter, together
+from nasdsl.space.residual import Branch, Emit
 
 if TYPE_CHECKING:
     from nasdsl.space.space import Space
 
 DECIDED, WRITTEN = 6_000, 30_000
-"""The same under conditions on decisions alone; where ranks are numbers of fixed digits."""
+"""Up to so many architectures are run through for conditions on decisions alone; where ranks are
+numbers of fixed digits."""
 
 DISTINCT = 5_000
-"""Up to so many different costs are counted one by one."""
-
-
-@dataclass(frozen=True)
-class Test:
-    """A condition on parameters (0) or multiply-accumulates (1): bounds, both included."""
-
-    which: int
-    low: float | None
-    high: float | None
-
-    def holds(self, cost: int) -> bool:
-        """Whether a cost meets the condition."""
-        return (self.low is None or cost >= self.low) and (self.high is None or cost <= self.high)
+"""Up to so many different sums are counted one by one."""
 
 
 @dataclass(frozen=True)
@@ -50,30 +38,55 @@ class Feasible:
     most: int | None = None
 
 
+def additive(space: Space) -> list[tuple[Window, Meter]] | None:
+    """The conditions as windows on additive sums; none where one of them is something else."""
+    found: list[Window] = []
+    for read in space.windows:
+        if read is None:
+            return None
+        found += read
+    metered = [(window, meter(space, window.terms)) for window in together(found)]
+    known = [(window, how) for window, how in metered if how is not None]
+    return known if len(known) == len(metered) else None
+
+
+def sums(space: Space, meters: Sequence[Meter]) -> dict[Cost, int]:
+    """How many architectures there are for each combination of sums.
+
+    Raises :class:`~nasdsl.space.costs.TooMany` where there are over 5,000 combinations.
+    """
+
+    def emit(step: Emit) -> Cost:
+        return tuple([m.emit(step) for m in meters])
+
+    def option(branch: Branch, value: Any) -> Cost:
+        return tuple([m.option(branch, value) if m.option else 0 for m in meters])
+
+    deciding = any(m.option for m in meters)
+    fold = Fold(Distribution(DISTINCT), len(meters), emit, option if deciding else None)
+    return fold.whole(space.step)
+
+
 def feasible(space: Space) -> Feasible:
     """Count the architectures that meet every condition.
 
-    Exact by a dynamic program where all conditions compare parameters or multiply-accumulates
-    with numbers and costs are additive, by enumeration in small spaces, else unknown.
+    Exact by a dynamic program where all conditions compare additive sums with numbers, by
+    enumeration in small spaces, else unknown.
     """
     if not space.program.requires:
         return Feasible(space.size)
     bounds = (0, space.size)
-    tests = simple_tests(space)
-    if tests is not None and is_additive(space.step, len(space.inputs)):
-        used = sorted({test.which for test in tests})
-        fold = Fold(Distribution(DISTINCT), len(used), lambda e: tuple([sizes(e)[i] for i in used]))
+    windows = additive(space)
+    if windows is not None:
         try:
-            distribution = fold.whole(space.step)
-        except TooMany:
-            bounds = _bounded(space, tests)
-        else:
-            place = {which: i for i, which in enumerate(used)}
             met = sum(
                 ways
-                for cost, ways in distribution.items()
-                if all(test.holds(cost[place[test.which]]) for test in tests)
+                for found, ways in sums(space, [how for _, how in windows]).items()
+                if all(w.holds(value) for (w, _), value in zip(windows, found, strict=True))
             )
+        except TooMany:
+            bounds = _bounded(space, windows)
+        else:
             return Feasible(met, "", met, met)
     most = _visited(space)
     if space.size <= most:
@@ -83,8 +96,8 @@ def feasible(space: Space) -> Feasible:
         except DiagnosticError:
             return Feasible(None, "a condition cannot be worked out", 0, space.size)
     reason = f"more than {most:,} architectures would have to be built"
-    if tests is not None and is_additive(space.step, len(space.inputs)):
-        reason = f"there are more than {DISTINCT:,} different costs"
+    if windows is not None:
+        reason = f"there are more than {DISTINCT:,} different sums"
     return Feasible(None, reason, *bounds)
 
 
@@ -97,12 +110,12 @@ def _visited(space: Space) -> int:
     return DECIDED if space.flat is None else WRITTEN
 
 
-def _bounded(space: Space, tests: list[Test]) -> tuple[int, int]:
+def _bounded(space: Space, windows: list[tuple[Window, Meter]]) -> tuple[int, int]:
     """Certified bounds of the count, condition by condition."""
     least, most = space.size, space.size
-    for test in tests:
+    for window, how in windows:
         try:
-            low, high = _within(space, test)
+            low, high = _within(space, window, how)
         except Unsupported:
             continue
         # Conditions are joined by inclusion and exclusion: at least this many meet both.
@@ -111,74 +124,19 @@ def _bounded(space: Space, tests: list[Test]) -> tuple[int, int]:
     return least, most
 
 
-def _within(space: Space, test: Test) -> tuple[int, int]:
+def _within(space: Space, window: Window, how: Meter) -> tuple[int, int]:
     """Bounds of how many architectures meet one condition."""
     least, most = space.size, space.size
-    if test.high is not None:
-        least, most = _up_to(space, test.which, math.floor(test.high))
-    if test.low is not None:
-        below = _up_to(space, test.which, math.ceil(test.low) - 1)
+    if window.high is not None:
+        least, most = _up_to(space, how, window.high)
+    if window.low is not None:
+        below = _up_to(space, how, window.low - 1)
         least, most = max(0, least - below[1]), max(0, most - below[0])
     return least, most
 
 
-def _up_to(space: Space, which: int, limit: int) -> tuple[int, int]:
+def _up_to(space: Space, how: Meter, limit: int) -> tuple[int, int]:
     return (
-        Budget(space.step, which, limit, COUNTING, True, len(space.inputs)).total,
-        Budget(space.step, which, limit, COUNTING, False, len(space.inputs)).total,
+        Budget(space.step, how, limit, buckets=COUNTING, up=True).total,
+        Budget(space.step, how, limit, buckets=COUNTING).total,
     )
-
-
-def simple_tests(space: Space) -> list[Test] | None:
-    """Conditions that compare ``params`` or ``macs`` with numbers; none if there are others."""
-    tests: list[Test] = []
-    for require in space.program.requires:
-        found = _simple(require.condition, space)
-        if found is None:
-            return None
-        tests += found
-    return tests
-
-
-def _simple(condition: s.Expr, space: Space) -> list[Test] | None:
-    while isinstance(condition, s.Group):
-        condition = condition.inner
-    if isinstance(condition, s.Binary) and condition.operator == "and":
-        left, right = _simple(condition.left, space), _simple(condition.right, space)
-        return None if left is None or right is None else left + right
-    if not isinstance(condition, s.Compare) or len(condition.operators) != 1:
-        return None
-    a, b = condition.operands
-    operator = condition.operators[0]
-    if not isinstance(a, s.Ref):
-        mirrored = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "=="}
-        if operator not in mirrored:
-            return None
-        a, b, operator = b, a, mirrored[operator]
-    names = ("params", "macs")
-    if not isinstance(a, s.Ref) or a.name not in names or a.name in space.program.lets:
-        return None
-    which = names.index(a.name)
-    try:
-        if operator == "in" and isinstance(b, s.Range) and b.step is None:
-            low = number(_constant(b.low, space), b.low.span)
-            high = number(_constant(b.high, space), b.high.span)
-            return [Test(which, low, high)]
-        bound = number(_constant(b, space), b.span)
-    except EvaluationError:
-        return None
-    # Costs are whole numbers, so a strict bound is the next whole one.
-    ranges: dict[str, tuple[float | None, float | None]] = {
-        "<": (None, math.ceil(bound) - 1),
-        "<=": (None, bound),
-        ">": (math.floor(bound) + 1, None),
-        ">=": (bound, None),
-        "==": (bound, bound),
-    }
-    return [Test(which, *ranges[operator])] if operator in ranges else None
-
-
-def _constant(expr: s.Expr, space: Space) -> Any:
-    from nasdsl.space.values import Scope
-
-    return space.constraints.value(expr, Scope())

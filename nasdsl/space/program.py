@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from nasdsl.diagnostics import Source
 from nasdsl.language import syntax as s
 from nasdsl.operations.table import OPERATIONS
 
 SPECIAL = ("maybe", "optional", "chain")
+BUILT_IN_LABELS = {"maybe": ("without", "with"), "optional": ("off", "on")}
 COMBINING = ("add", "mul", "concat", "first", "mean", "sum")
 
 Template = s.Block | s.Choice | s.Cell | s.OperationDeclaration
@@ -73,6 +75,23 @@ class Program:
             declared: s.Syntax | None = self.templates.get(name) or self.lets.get(name)
             found = read_names(declared) if declared is not None else frozenset()
             self._reads[name] = found
+        return found
+
+    @cached_property
+    def labels(self) -> dict[str, list[str]]:
+        """The choices that have an alternative of a name, ``maybe`` and ``optional`` among them."""
+        found: dict[str, list[str]] = {}
+        for name, template in self.templates.items():
+            if isinstance(template, s.Choice):
+                for alternative in template.alternatives:
+                    found.setdefault(alternative.name.text, []).append(name)
+        roots: list[s.Syntax] = [*self.lets.values(), *self.templates.values()]
+        if self.network is not None:
+            roots.append(self.network)
+        read = frozenset[str]().union(*(read_names(root) for root in roots))
+        for name, words in BUILT_IN_LABELS.items():
+            for word in words if name in read else ():
+                found.setdefault(word, []).append(name)
         return found
 
     def recursive(self, choice: s.Choice, alternative: s.Alternative) -> bool:

@@ -226,10 +226,10 @@ class _Resolver:
 
     def _decisionread_names(self) -> set[str]:
         """What a constraint may name: values chosen anywhere, alternatives, cells."""
-        names = set(QUANTITIES)
+        names = {*QUANTITIES, *self.program.labels}
         for st in self.tree.statements:
             for part in st.walk():
-                if isinstance(part, s.Binding | s.Alternative | s.Cell | s.Choice):
+                if isinstance(part, s.Binding | s.Cell | s.Choice):
                     names.add(part.name.text)
         return names
 

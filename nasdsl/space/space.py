@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -16,12 +15,12 @@ from nasdsl.operations.table import OPERATIONS
 from nasdsl.seeding import generator
 from nasdsl.space.architecture import Architecture
 from nasdsl.space.blocks import Blocks, Goal
-from nasdsl.space.bounds import cost_bounds
-from nasdsl.space.budget import Budget, Unsupported
+from nasdsl.space.bounds import Sizes, size_bounds
 from nasdsl.space.building import Builder, LiveBuilder, Recorder
 from nasdsl.space.constraints import Constraints
+from nasdsl.space.costs import is_additive
 from nasdsl.space.edits import Edits, Neighbor
-from nasdsl.space.feasible import Feasible, feasible, simple_tests
+from nasdsl.space.feasible import Feasible, feasible
 from nasdsl.space.find import Keys, find, from_json, frozen
 from nasdsl.space.flat import Flat, flatten
 from nasdsl.space.fragments import Fragments
@@ -29,16 +28,15 @@ from nasdsl.space.identity import Identity
 from nasdsl.space.outline import Filler, Outline
 from nasdsl.space.outside import Outside
 from nasdsl.space.program import Program
+from nasdsl.space.quantities import Window, windows
 from nasdsl.space.ranks import Missing, Walk, rank_of, unrank
 from nasdsl.space.registers import NotSo
 from nasdsl.space.residual import DONE, Branch, Owned, Step, UseCell, steps
 from nasdsl.space.residual import Scope as Named
+from nasdsl.space.sampling import Sampler
 from nasdsl.space.values import EvaluationError, shown
 from nasdsl.space.walk import run
 
-MAX_REJECTED = 100_000
-SUSPICIOUS = 100
-"""After so many rejections it is looked up whether there is anything to find."""
 CLASSES = 1_000_000
 
 
@@ -234,6 +232,21 @@ class Space:
         """The conditions after ``require``."""
         return Constraints(self.program)
 
+    @cached_property
+    def windows(self) -> tuple[tuple[Window, ...] | None, ...]:
+        """Each ``require`` as windows on sums that all hold; none where it is no such."""
+        return tuple([windows(self, require.condition) for require in self.program.requires])
+
+    @cached_property
+    def additive(self) -> bool:
+        """Whether sizes of live networks are sums of what is written."""
+        return is_additive(self.step, len(self.inputs))
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        """The least and greatest sizes of networks, whatever the constraints say."""
+        return size_bounds(self)
+
     def allows(self, architecture: Architecture | Outside) -> bool:
         """Whether an architecture meets every ``require``."""
         try:
@@ -290,7 +303,7 @@ class Space:
 
         A bound that is not exact has ``exact: false`` beside it.
         """
-        params, macs = cost_bounds(self)
+        params, macs, _ = self.sizes
         return {
             "name": self.name,
             "architectures": self.size,
@@ -333,32 +346,20 @@ class Space:
         draw = generator("samples", self.name, seed)
         return [self._drawn(draw) for _ in range(n)]
 
+    @cached_property
+    def _sampler(self) -> Sampler:
+        """Draws under the conditions."""
+        return Sampler(self)
+
     def _drawn(self, draw: random.Random) -> Architecture:
-        if not self.program.requires and self.flat is not None:
+        if self.program.requires:
+            return self._sampler.draw(draw)
+        if self.flat is not None:
             rank = draw.randrange(self.size)
             return Architecture(self, self.flat.decisions(rank), rank)
-        budget = self._budget
-        for tried in range(MAX_REJECTED if self.program.requires else 1):
-            if tried == SUSPICIOUS and self.feasible == 0:
-                raise problem(
-                    "NAS321",
-                    f"no architecture of '{self.name}' meets every 'require'",
-                    self.program.requires[0].span,
-                )
-            if budget is not None:
-                made = self.assembled(budget.draw(draw))
-            else:
-                walk = Walk(ordered=False)
-                unrank(self.step, {DONE: 1}, draw.randrange(self.size), walk)
-                made = self.assembled(walk.decided)
-            if not self.program.requires or self.allows(made):
-                return made
-        raise problem(
-            "NAS321",
-            f"none of {MAX_REJECTED:,} uniform samples meets every 'require'; "
-            "the conditions are met by no architecture or by very few",
-            self.program.requires[0].span,
-        )
+        walk = Walk(ordered=False)
+        unrank(self.step, {DONE: 1}, draw.randrange(self.size), walk)
+        return self.assembled(walk.decided)
 
     def assembled(self, decided: dict[str, Any]) -> Architecture:
         """An architecture of legal decisions, put in the order of ranks."""
@@ -387,35 +388,6 @@ class Space:
     @cached_property
     def _late(self) -> bool:
         return any(isinstance(step, Owned) for step in steps(self.step))
-
-    @cached_property
-    def _budget(self) -> Budget | None:
-        """Counts under the tightest upper limit on a cost, to sample without many rejections.
-
-        Raises :class:`~nasdsl.diagnostics.DiagnosticError` where nothing is within the limit.
-        """
-        tests = simple_tests(self) or []
-        found: Budget | None = None
-        for test in tests:
-            if test.high is None:
-                continue
-            try:
-                budget = Budget(
-                    self.step, test.which, math.floor(test.high), inputs=len(self.inputs)
-                )
-                _ = budget.total  # tells what is not supported
-            except Unsupported:
-                return None
-            if budget.least > budget.limit:
-                what = ("parameters", "multiply-accumulates")[test.which]
-                raise problem(
-                    "NAS320",
-                    f"no architecture is within the limit: the least has {budget.least:,} {what}",
-                    self.program.requires[0].span,
-                )
-            if found is None or budget.total < found.total:
-                found = budget
-        return found
 
     # ---- neighbors
 

@@ -31,7 +31,6 @@ generate = _generator()
 CASES = generate.cases()
 
 HARD_TO_LEAD_TO = {
-    "NAS321": "is told at sampling, not of a text; tests/space/test_sampling.py does",
     "NAS347": "needs a search through 20,000 architectures, which takes a minute",
     "NAS620": "needs a Python that cannot start another; tests/study/test_executors.py does",
 }
