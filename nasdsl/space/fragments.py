@@ -14,22 +14,8 @@ from typing import Any
 from nasdsl.graph.live import FREE, NO_SETTINGS, ZERO, Sieve
 from nasdsl.graph.network import INPUT, Node
 from nasdsl.operations.operation import Operation, TensorType
-from nasdsl.space.residual import (
-    Branch,
-    Copy,
-    Emit,
-    Key,
-    Lift,
-    On,
-    Owned,
-    Ret,
-    Scope,
-    Step,
-    Then,
-    UseCell,
-    below,
-    steps,
-)
+from nasdsl.space.alike import pattern
+from nasdsl.space.residual import Branch, Emit, Key, Step, UseCell, steps
 from nasdsl.space.walk import run
 
 KEPT = 20_000
@@ -221,7 +207,7 @@ class Fragments:
         found = self._bodies.get(use.body)
         if found is None:
             emits = tuple([step for step in steps(use.body) if isinstance(step, Emit)])
-            key = inputs, _pattern(use, self._operations)
+            key = inputs, pattern(use, self._operations)
             shape = self._shapes.get(key)
             if shape is None:
                 shape = self._shapes[key] = Shape(use, emits, inputs)
@@ -279,40 +265,3 @@ class _Writer:
 
     def recall(self, step: UseCell, frame: Any, place: str) -> None:
         """Cells inside are walked."""
-
-
-def _pattern(use: UseCell, operations: Mapping[str, Operation]) -> Any:
-    """What decides how the designs of a body come out: bodies with equal patterns are alike.
-
-    Where a type does, nothing is like the body.
-    """
-    order = steps(use.body)
-    if any(len(step.outcomes) != 1 for step in order):
-        return use.body
-    at = {step: i for i, step in enumerate(order)}
-    return use.cell, tuple(
-        [(type(step), _facts(step, operations), *[at[s] for s in below(step)]) for step in order]
-    )
-
-
-def _facts(step: Step, operations: Mapping[str, Operation]) -> Any:
-    """What a step does itself, sizes left out."""
-    if isinstance(step, Emit):
-        fact = operations.get(step.op)
-        return step.op, fact is not None and fact.zero(step.settings), step.inputs, step.label
-    if isinstance(step, Branch):
-        # True is no 1, though Python has them equal.
-        return step.owner, step.name, tuple([(type(value), value) for value in step.options])
-    if isinstance(step, Ret | Copy):
-        return step.index
-    if isinstance(step, On):
-        return step.indices
-    if isinstance(step, Scope):
-        return step.segment
-    if isinstance(step, Then):
-        return step.keep
-    if isinstance(step, UseCell):
-        return step.cell
-    if isinstance(step, Owned):
-        return step.owner
-    return None if isinstance(step, Lift) else step

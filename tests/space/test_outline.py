@@ -94,23 +94,41 @@ key "{Cell.n[1].Edge}"
     checked(space, 4)
 
 
-SIZED = (
-    HEAD
-    + """
+UNLIKE = {
+    "zeros end at a bias": """
 cell Cell(c) {
   input  n[0]
   node   n[1] = Edge(c)(n[0])
   node   n[2] = conv(c, 1, bias=c > 2)(n[1])
   output n[2] + Edge(c)(n[0])
-}"""
-)
+}""",
+    "another decision gives the same type": """
+choice Wide(c) =
+  | two  = conv(2, 1)
+  | four = conv(4, 1)
+  | same = conv(c, 3)
+cell Cell(c) {
+  input  n[0]
+  node   n[1] = Wide(c)(n[0])
+  output conv(c, 1)(n[1])
+}""",
+}
 
 
-def test_uses_that_differ_in_more_than_sizes_are_filled_in_each_for_itself() -> None:
-    """Zeros come through a convolution at one use, and end at its bias at another."""
-    space = nasdsl.load(SIZED + NETWORK)
+@pytest.mark.parametrize("name", UNLIKE)
+def test_uses_that_differ_in_more_than_sizes_are_filled_in_each_for_itself(name: str) -> None:
+    space = nasdsl.load(HEAD + UNLIKE[name] + NETWORK)
     for architecture in space:
         assert architecture.network == walked(space, architecture.decisions)
+    assert space._filler is not None
+    assert len(space._filler._shapes) == 2
+
+
+@pytest.mark.parametrize("name", ["nasbench101", "nasbench201"])
+def test_uses_that_differ_in_sizes_alone_are_worked_out_once(name: str) -> None:
+    space = nasdsl.load(ROOT / "spaces" / f"{name}.nas")
+    assert space._filler is not None
+    assert len(space._filler._shapes) == 1
 
 
 @pytest.mark.parametrize("outside", [False, True])
