@@ -11,6 +11,7 @@ from nasdsl.language import syntax as s
 from nasdsl.space.decisions import Item
 from nasdsl.space.emission import Types, emitted, zeros
 from nasdsl.space.joining import Joiner
+from nasdsl.space.limits import EQUATION
 from nasdsl.space.program import COMBINING
 from nasdsl.space.residual import Key, Known, On, Ret, Step, Then
 from nasdsl.space.residual import Scope as Named
@@ -156,14 +157,17 @@ class _Body:
         """Every tensor that an equation may read, whatever is decided."""
         found: set[TensorName] = set()
         if isinstance(expr, s.Expr):
-            names = self.reference(expr, scope)
+            try:
+                names = self.reference(expr, scope)
+            except Undecided:
+                return self._any_tensor(expr, scope)
             if names is not None:
                 return set(names)
         if isinstance(expr, s.Conditional):
             found |= self._reads(expr.condition, scope)
             try:
                 return found | self._reads(self.joiner.taken(expr, scope), scope)
-            except EvaluationError:
+            except (EvaluationError, Undecided):
                 return found | self._reads(expr.then, scope) | self._reads(expr.other, scope)
         if isinstance(expr, s.Argument) and expr.clauses:
             for inner in self._every(expr.clauses, scope):
@@ -171,6 +175,13 @@ class _Body:
             return found
         for child in expr.children():
             found |= self._reads(child, scope)
+        return found
+
+    def _any_tensor(self, expr: s.Expr, scope: Scope) -> set[TensorName]:
+        """The tensors that an indexed name may stand for, where its index is decided late."""
+        found: set[TensorName] = set()
+        for known in self.joiner.late.ways(expr, lambda: self.reference(expr, scope)):
+            found |= set(known or ())
         return found
 
     def _every(self, clauses: tuple[s.Clause, ...], scope: Scope) -> list[Scope]:
@@ -199,11 +210,10 @@ class _Body:
         """The members that a set may have, also where it is decided late."""
         try:
             return members(self.joiner.value(source, scope), source.span)
-        except Undecided as missing:
-            binding = missing.pending.binding
-            _, domain = self.joiner.domain(binding.source, missing.pending.scope, binding.chosen)
-            sets = [value if isinstance(value, tuple) else (value,) for value, _ in domain]
-            return tuple(dict.fromkeys(m for one in sets for m in one))
+        except Undecided:
+            value = self.joiner.value
+            sets = self.joiner.late.ways(source, lambda: value(source, scope))
+            return tuple(dict.fromkeys(m for one in sets for m in members(one, source.span)))
 
     def _sorted(self) -> list[Equation]:
         waiting = {e.name: self._reads(e.body, e.scope) for e in self.equations}
@@ -271,6 +281,7 @@ class _Body:
         key = (position, types, known)
         found = self._memo.get(key)
         if found is None:
+            self.joiner.effort.spend(self.graph, EQUATION)
             found = late.branching(
                 known,
                 lambda k: self._continue(position, live, types, k),

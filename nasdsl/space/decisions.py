@@ -109,6 +109,8 @@ class Decider(Evaluator):
             if at == len(indexed):
                 return after(Family(name, found))
             index, inner = indexed[at]
+            # A member may depend on those before it (w[i] in 8..w[i-1]).
+            inner = inner.bind(**{name: Family(name, found)})
             written = ",".join(map(shown, index)) if isinstance(index, tuple) else shown(index)
             return self._branch(
                 f"{name}[{written}]",

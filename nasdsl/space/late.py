@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nasdsl.language import syntax as s
 from nasdsl.space.residual import Branch, Key, Known, Owned, Ret, Step, Then
@@ -29,6 +29,9 @@ from nasdsl.space.values import (
 
 if TYPE_CHECKING:
     from nasdsl.space.decisions import Decider
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 NOTHING: frozenset[Pending] = frozenset()
 EAGER = 128
@@ -59,6 +62,8 @@ class LateValues:
         self.active = False
         self.known: Known = frozenset()
         self.needed: frozenset[Pending] = NOTHING
+        self.read_by: dict[str, set[str]] = {}
+        """Cells, with the late values of the whole space that they read."""
         self._owners = 0
         self._reads: dict[Any, frozenset[Pending]] = {}
 
@@ -117,21 +122,35 @@ class LateValues:
         known: Known,
         make: Callable[[Known], Step],
         fail: Callable[[EvaluationError, Known], Step],
+        waiting: tuple[Pending, ...] = (),
     ) -> Step:
+        """A late value, after those that its own values depend on; ``waiting`` wait for it."""
         binding = pending.binding
-
-        def chosen(k: Known) -> Step:
-            kind, domain = self.elaborator.domain(binding.source, pending.scope, binding.chosen)
-            options = {
-                value: self.branching(k | {(LATE, pending, bound)}, make, fail)
-                for value, bound in domain
-            }
-            of = binding.name.text
-            if kind == "label" and isinstance(binding.source, s.Ref):
-                of = f"{of} in {binding.source.name}"
-            return Branch(pending.label, kind, of, options, binding.span, pending.owner)
-
-        return self.branching(known, chosen, fail)
+        try:
+            if pending in waiting:
+                message = f"the values of '{pending.label}' depend on '{pending.label}' itself"
+                raise EvaluationError("NAS106", message, binding.span)
+            with self.at(known, self.needed):
+                kind, domain = self.elaborator.domain(binding.source, pending.scope)
+        except EvaluationError as error:
+            return fail(error, known)
+        except Undecided as missing:
+            return self._decide(
+                missing.pending,
+                known,
+                lambda k: self._decide(pending, k, make, fail, waiting),
+                fail,
+                (*waiting, pending),
+            )
+        self.elaborator.effort.spend(binding.source)
+        options = {
+            value: self.branching(known | {(LATE, pending, bound)}, make, fail)
+            for value, bound in domain
+        }
+        of = binding.name.text
+        if kind == "label" and isinstance(binding.source, s.Ref):
+            of = f"{of} in {binding.source.name}"
+        return Branch(pending.label, kind, of, options, binding.span, pending.owner)
 
     # ---- what is read
 
@@ -252,13 +271,49 @@ class LateValues:
         elif isinstance(value, Label):
             yield from ()
 
-    def resolved(self, scope: Scope, names: frozenset[str]) -> Scope:
-        """A scope in which the late values of the whole space that are named are decided."""
+    def ways(self, at: s.Syntax, make: Callable[[], T]) -> list[T]:
+        """What ``make`` gives under every combination of the late values that it asks for.
+
+        A combination that ends in a mistake gives nothing: it is told where it is decided.
+        """
+
+        def under(
+            known: Known, work: Callable[[], U], waiting: frozenset[Pending]
+        ) -> list[tuple[Known, U]]:
+            try:
+                with self.at(known, self.needed):
+                    return [(known, work())]
+            except EvaluationError:
+                return []
+            except Undecided as missing:
+                pending = missing.pending
+            if pending in waiting:
+                return []
+            self.elaborator.effort.spend(at)
+            source = pending.binding.source
+            values = under(
+                known,
+                lambda: self.elaborator.domain(source, pending.scope)[1],
+                waiting | {pending},
+            )
+            return [
+                found
+                for k, domain in values
+                for _, bound in domain
+                for found in under(k | {(LATE, pending, bound)}, work, waiting)
+            ]
+
+        return [found for _, found in under(self.known, make, NOTHING)]
+
+    def resolved(self, scope: Scope, names: frozenset[str], cell: str) -> Scope:
+        """A scope in which the late values of the whole space that a cell names are decided."""
         if not self.active:
             return scope
         decided = dict(scope.decided)
-        for name in names & set(decided):
+        for name in sorted(names & set(decided)):
             value = decided[name]
+            if any(self._inside(value)):
+                self.read_by.setdefault(cell, set()).add(name)
             if isinstance(value, Family):
                 members = tuple((i, self.settled(v)) for i, v in value.members)
                 decided[name] = Family(value.name, members)
@@ -288,6 +343,10 @@ class LateValues:
                     else [(None, scope)]
                 )
                 for index, inner in places:
+                    if binding.indices:
+                        inner = inner.bind(
+                            **{binding.name.text: Family(binding.name.text, tuple(members))}
+                        )
                     _, domain = self.elaborator.domain(binding.source, inner, binding.chosen)
                     combinations *= max(len(domain), 1)
                     if combinations > EAGER:

@@ -7,6 +7,8 @@ from nasdsl.language import syntax as s
 from nasdsl.space.residual import Step
 
 MAX_STEPS = 150_000
+EQUATION = 5
+"""An equation of a graph takes as long as so many steps."""
 MAX_OPERATIONS = 100_000
 
 
@@ -24,9 +26,9 @@ class Effort:
     def __init__(self) -> None:
         self._count = 0
 
-    def spend(self, at: s.Syntax) -> None:
-        """Count one step; raises :class:`TooLarge` where they are too many."""
-        self._count += 1
+    def spend(self, at: s.Syntax, steps: int = 1) -> None:
+        """Count steps; raises :class:`TooLarge` where they are too many."""
+        self._count += steps
         if self._count > MAX_STEPS:
             raise TooLarge(
                 Diagnostic(

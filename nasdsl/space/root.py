@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from nasdsl.diagnostics import Diagnostic, Note, order
@@ -66,7 +66,8 @@ def elaborate(program: Program, operations: Mapping[str, Operation] | None = Non
         with _deep():
             step = _Root(elaborator, tuple(inputs), outputs[0]).step()
     except TooLarge as error:
-        told = (*problems, error.diagnostic)
+        notes = _combined(elaborator) if error.diagnostic.code == "NAS301" else ()
+        told = (*problems, replace(error.diagnostic, notes=notes))
         return Elaborated(None, tuple(inputs), outputs[0], told, elaborator.operations)
     except RecursionError:
         assert program.network is not None
@@ -91,6 +92,17 @@ def elaborate(program: Program, operations: Mapping[str, Operation] | None = Non
         problems += failures(step)
     named = tuple(order(p for p in problems if p.code))
     return Elaborated(step, tuple(inputs), outputs[0], named, elaborator.operations)
+
+
+def _combined(elaborator: Elaborator) -> tuple[Note, ...]:
+    """Cells that are worked out under every combination of choices that stand outside them."""
+    return tuple(
+        Note(
+            f"the cell '{cell}' is worked out under every combination of "
+            f"{', '.join(sorted(names))}; a 'let' inside its braces is decided with the cell"
+        )
+        for cell, names in elaborator.late.read_by.items()
+    )
 
 
 @contextmanager

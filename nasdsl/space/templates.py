@@ -136,7 +136,7 @@ class Templates:
         if POISON in types:
             return Fail(Diagnostic("", "", use.at.span), known)
         deep = self.joiner.program.deep(cell)
-        scope = self.joiner.late.resolved(scope, deep)
+        scope = self.joiner.late.resolved(scope, deep, name)
         decided = tuple((n, v) for n, v in scope.decided.items() if n in deep)
         local = tuple([(n, v, type(v) is bool) for n, v in sorted(scope.local.items())])
         signature = (local, types, decided)

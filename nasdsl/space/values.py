@@ -142,6 +142,7 @@ class Scope:
                 (
                     tuple(sorted(self.local)),
                     tuple(v for _, v in sorted(self.local.items())),
+                    tuple([(name, self.decided[name]) for name in sorted(self.decided)]),
                     tuple(sorted(self.levels.items())),
                     self.cin,
                 )
