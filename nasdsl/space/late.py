@@ -336,7 +336,7 @@ class LateValues:
                     )
                     scope = scope.bind(**{binding.name.text: value})
                     continue
-                members = []
+                members: list[tuple[Any, Any]] = []
                 places = (
                     list(self.elaborator.indexed(binding.indices, scope))
                     if binding.indices

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import pytest
 
@@ -80,7 +81,7 @@ def test_the_same_networks_whether_decided_late_or_one_by_one() -> None:
         many = nodes(text, 6)
         for architecture in few.samples(20, seed=1):
             # Two more nodes that pass on the one before them twice over.
-            more = {"Cell.from[5]": 4, "Cell.from[6]": 5}
+            more: dict[str, Any] = {"Cell.from[5]": 4, "Cell.from[6]": 5}
             more |= {"Cell.n[5].Op": "conv", "Cell.n[6].Op": "conv"}
             twin = many.architecture({**architecture.decisions, **more})
             assert twin.params == architecture.params + 2 * (2 * 2 * 9 + 2)
