@@ -23,18 +23,22 @@ def complete(
     no value, or one that is no longer allowed, takes its first legal value.
     """
     flat = space.flat
-    if flat is not None:
-        if near is not None and decisions.keys() == near.decisions.keys():
-            rank = flat.moved(near.rank, near.decisions, decisions)
-            if rank is not None:
-                return Architecture(space, decisions, rank)
-        # Nothing comes alive or dies in a product; only impossible values are replaced.
-        legal = {
-            d.name: value if (value := decisions.get(d.name)) in d.place else d.options[0]
-            for d in flat.digits
-        }
-        return Architecture(space, legal, flat.rank(legal))
-    return space.assembled(_filled(space, _Filler(decisions, space.indexed)).decided)
+    if flat is not None and near is not None and decisions.keys() == near.decisions.keys():
+        rank = flat.moved(near.rank, near.decisions, decisions)
+        if rank is not None:
+            return Architecture(space, decisions, rank)
+    return space.assembled(filled(space, decisions))
+
+
+def filled(space: Space, decisions: Mapping[str, Any]) -> dict[str, Any]:
+    """The decisions of :func:`complete`, in any order."""
+    if space.flat is None:
+        return _filled(space, _Filler(decisions, space.indexed)).decided
+    # Nothing comes alive or dies in a product; only impossible values are replaced.
+    return {
+        d.name: value if (value := decisions.get(d.name)) in d.place else d.options[0]
+        for d in space.flat.digits
+    }
 
 
 def completed(space: Space, decisions: Mapping[str, Any]) -> tuple[dict[str, Any], int, int]:

@@ -176,7 +176,7 @@ class Neighborhood:
                     f"the same as {seen[key]}" if seen[key] != "the center itself" else seen[key]
                 )
             else:
-                verdict = self._refused(candidate.edit, candidate.subject) or "neighbor"
+                verdict = self.refused(candidate.edit, candidate.subject) or "neighbor"
                 if verdict == "neighbor":
                     seen[key] = f"{candidate.edit.name} at {candidate.place}"
             found.append(Verdict(candidate, verdict))
@@ -200,7 +200,7 @@ class Neighborhood:
                     key = _identity(made)
                     if key in seen:
                         continue
-                    if (bound or edit.where is not None) and self._refused(edit, made):
+                    if (bound or edit.where is not None) and self.refused(edit, made):
                         continue
                     seen.add(key)
                     name = f"{trail} then {edit.name}" if trail else edit.name
@@ -214,7 +214,7 @@ class Neighborhood:
         """The least and greatest number of neighbors over the space."""
         return extent(self)
 
-    def _refused(self, edit: EditRule, made: Subject) -> str:
+    def refused(self, edit: EditRule, made: Subject) -> str:
         """Why something made by an edit is no neighbor; empty if it is one."""
         try:
             if edit.where is not None and not self.constraints.test(edit.where, made):

@@ -17,6 +17,7 @@ from nasdsl.space.walk import run
 
 if TYPE_CHECKING:
     from nasdsl.space.architecture import Architecture
+    from nasdsl.space.outside import Outside
     from nasdsl.space.space import Space
 
 CLIMBS, STEPS = 8, 250
@@ -153,6 +154,23 @@ class Conditions:
             end = {"<": "at most", "<=": "at most", ">": "at least", ">=": "at least"}
             return Gap(distance, _text(right), end.get(operator, ""), _digits(b))
         return Gap(distance, f"{_text(left)} against {_text(right)}", "", f"{a:,} against {b:,}")
+
+    def strain(self, architecture: Architecture | Outside) -> float:
+        """How near the limits of comparisons an architecture is, all together; less is farther."""
+        total = 0.0
+        for part in self._parts:
+            if not isinstance(part, s.Compare):
+                continue
+            pairs = zip(part.operands, part.operators, part.operands[1:], strict=False)
+            for left, operator, right in pairs:
+                if operator not in ("<", "<=", ">", ">="):
+                    continue
+                a = self._space.constraints.measured(left, architecture)
+                b = self._space.constraints.measured(right, architecture)
+                if _number(a) and _number(b):
+                    excess = (a - b) / (1 + abs(a) + abs(b))
+                    total += excess if operator in ("<", "<=") else -excess
+        return total
 
     def _fixed(self, expr: s.Expr) -> bool:
         """Whether an expression has the same value in every architecture."""
