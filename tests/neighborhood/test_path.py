@@ -115,7 +115,7 @@ def test_paths_are_shortest(text: str, edits: str) -> None:
     rules = "".join(f"  edit e{i}: {e}\n" for i, e in enumerate(edits.split(" | ")))
     space = nasdsl.load(f"{text}neighborhood {{\n{rules}}}\n")
     seen = compared(space, 12 if "then" in edits or "some" in text else 30, edits)
-    assert seen["far"] > 2, seen
+    assert seen["far"], seen
 
 
 def test_paths_of_written_spaces() -> None:
