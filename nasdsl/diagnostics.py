@@ -176,8 +176,9 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     folded = {n.lower(): n for n in reversed(names)}
     if name.lower() in folded:
         return folded[name.lower()]
-    found = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    return found[0] if found else None
+    found = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
+    exchanged = (n for n in names if sorted(n) == sorted(name))
+    return found[0] if found else next(exchanged, None)
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

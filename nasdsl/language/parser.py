@@ -12,6 +12,7 @@ import lark
 from nasdsl.diagnostics import Diagnostic, DiagnosticError, Note, Source, Span, nearest, order
 from nasdsl.language.builder import Builder
 from nasdsl.language.grammar import build_parser
+from nasdsl.language.habits import sign_hint, statement_word, syntax_hint
 from nasdsl.language.syntax import Statement
 
 MAX_CHARACTERS = 1_000_000
@@ -31,6 +32,9 @@ _SCAN = re.compile(
       | (?P<line>\n)""",
     re.VERBOSE,
 )
+_NAMED = re.compile(r"[ \t]*(?:in\b|>>|[(+*])")
+"""What follows a name and no word that begins a statement: 'op in {8, 16}' under a 'where'."""
+
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -74,7 +78,7 @@ def parse(source: Source) -> Tree:
             problems += error.diagnostics
             continue
         except lark.UnexpectedInput as error:
-            found = _explain(error, source, start, end, parser)
+            found = _hinted(_explain(error, source, start, end, parser), text, start, end)
         # A statement may begin in the middle of a line, or with a misspelled word: then what
         # stands before it is a statement of its own.
         cut = found.cut
@@ -115,7 +119,7 @@ def _split(source: Source) -> tuple[list[tuple[int, int]], list[Diagnostic]]:
             kind == "word"
             and leading
             and (
-                word in STATEMENTS
+                (word in STATEMENTS and (at == line_start or not _NAMED.match(text, match.end())))
                 or (at == line_start and not opened and _misspelled(text, word, match.end()))
             )
         ):
@@ -156,7 +160,8 @@ def _misspelled(text: str, word: str, end: int) -> bool:
     if word in ("where", "when", "then", "else", "for", "if", "in", "step"):
         return False
     follows = text[end : end + 40].lstrip(" \t")
-    return nearest(word, STATEMENTS) is not None and not re.match(r"in\b|\[[^\]]*\] *in\b", follows)
+    near = statement_word(word) or nearest(word, STATEMENTS)
+    return near is not None and not re.match(r"in\b|\[[^\]]*\] *in\b", follows)
 
 
 def _comments_off(text: str) -> str:
@@ -222,7 +227,7 @@ def _explain(
     if at > start and found in STATEMENTS:
         return _Found(_unexpected(error, place, parser), cut=at)
     if leading and re.fullmatch(r"[A-Za-z_]\w*", found):
-        near = nearest(found, STATEMENTS)
+        near = statement_word(found) or nearest(found, STATEMENTS)
         if at == start:
             hint = f"; did you mean '{near}'?" if near else ""
             notes = (Note(f"a statement begins with one of: {', '.join(STATEMENTS)}"),)
@@ -231,9 +236,25 @@ def _explain(
             )
             return _Found(unknown)
         follows = text[place.end :].lstrip(" \t")[:1]
-        if (near and column == 1 and follows != "=") or (column == 1 and near):
+        ended = "$END" in (
+            getattr(error, "accepts", None) or getattr(error, "expected", None) or ()
+        )
+        if column == 1 and (near or (ended and follows != "[")):
             return _Found(_unexpected(error, place, parser), cut=at)
     return _Found(_unexpected(error, place, parser))
+
+
+def _hinted(found: _Found, text: str, start: int, end: int) -> _Found:
+    """With advice, where the mistake is a habit of another language."""
+    diagnostic = found.diagnostic
+    if diagnostic.span is None or diagnostic.notes:
+        return found
+    statement = _comments_off(text[start:end])
+    at = diagnostic.span.end if diagnostic.code == "NAS003" else diagnostic.span.start
+    advice = sign_hint(diagnostic.span.text) or syntax_hint(statement, at - start)
+    if advice is None:
+        return found
+    return replace(found, diagnostic=replace(diagnostic, notes=(Note(advice),)))
 
 
 def _odd(source: Source, at: int) -> Diagnostic | None:

@@ -11,7 +11,10 @@ from nasdsl.language.parser import Tree
 from nasdsl.operations.operation import Operation
 from nasdsl.space.program import Program
 
-_DECLARED = re.compile(r"^[ \t]*(?:let|block|choice|cell|op)\s+([A-Za-z_]\w*)", re.MULTILINE)
+_DECLARED = re.compile(
+    r"^[ \t]*(?:let|block|choice|cell|op|def|fn|function|module|class)\s+([A-Za-z_]\w*)",
+    re.MULTILINE | re.IGNORECASE,
+)
 
 
 def collect(tree: Tree, operations: Mapping[str, Operation]) -> tuple[Program, list[Diagnostic]]:
@@ -74,6 +77,8 @@ class _Collector:
 
     def _missing(self) -> None:
         """Tell which statements no text can do without, and does not have."""
+        if any(d.code in ("NAS112", "NAS113") for d in self.tree.problems):
+            return  # what a text uses and is not found may hold all of them
         p = self.program
         text = self.tree.source.text
         start = Span(self.tree.source, 0, 0)

@@ -78,7 +78,7 @@ class Elaborator(Joiner):
         found = self._memo.get(key)
         if found is None:
             self.effort.spend(expr)
-            inner = scope.with_cin(types[0].channels if types and types[0] != POISON else None)
+            inner = scope.with_cin(types[0].channels if types else None)
             with self.late.at(known, needed):
                 found = self.late.branching(
                     known, lambda k: self._apply(expr, inner, types, k), self.fail

@@ -90,6 +90,11 @@ def zeros(
     )
 
 
+_CHOSEN = Note(
+    "a value is chosen from a set by a name: 'where k in {3, 5}' after the network or a template"
+)
+
+
 def settings_of(
     evaluator: Evaluator, operation: Operation, use: s.Expr, scope: Scope
 ) -> dict[str, Any]:
@@ -132,7 +137,8 @@ def settings_of(
             "at most" in error.message and not place
         ):
             code = "NAS103"
-        raise EvaluationError(code, error.message, span) from None
+        notes = (_CHOSEN,) if code == "NAS228" and error.message.endswith("found a set") else ()
+        raise EvaluationError(code, error.message, span, *notes) from None
 
 
 def _word(evaluator: Evaluator, expr: s.Expr, scope: Scope) -> Any:

@@ -78,6 +78,8 @@ class Evaluator:
                     "'cin' is known only where a module is applied to an input",
                     e.span,
                 )
+            if scope.cin < 0:  # those of a module that could not be worked out
+                raise EvaluationError("", "", e.span)
             return scope.cin
         let = self.program.lets.get(e.name)
         if let is not None:

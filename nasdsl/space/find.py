@@ -74,6 +74,11 @@ class Keys:
         if key is None:
             return ()
         parts = re.split(r"\{([^{}]*)\}", key.template.value)
+        stray = next((m for part in parts[::2] for m in part if m in "{}"), None)
+        if stray:
+            raise problem(
+                "NAS111", f"a '{stray}' of the key has no other side to it", key.template.span
+            )
         return tuple(zip(parts[::2], [*parts[1::2], ""], strict=True))
 
     def key_of(self, decisions: Mapping[str, Any]) -> str | None:

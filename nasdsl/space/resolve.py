@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from nasdsl.diagnostics import Diagnostic, Note, Span, suggestion
 from nasdsl.language import syntax as s
+from nasdsl.language.habits import meant
 from nasdsl.language.parser import Tree
 from nasdsl.operations import lookup
 from nasdsl.operations.operation import REQUIRED, Operation
@@ -20,6 +21,9 @@ QUANTITIES = (
     "activation_memory", "checkpoint_bytes",
 )  # fmt: skip
 """Names that a constraint may use beyond those of the text."""
+
+_PADDED = Note("windows are padded so that the size changes by the stride alone")
+_JOINED = Note("what a choice joins is named inside a cell or a network { … }: Join(x, y)")
 
 
 def resolve(
@@ -58,7 +62,9 @@ class _Resolver:
         for port in (*p.input_ports, *p.output_ports):
             for dimension in port.dimensions:
                 self._expr(dimension.size, set(), frozenset())
-        return p, [*self.problems, *unused(p)]
+        # What a statement that could not be read uses is not known.
+        unread = any(d.severity == "error" for d in self.tree.problems)
+        return p, [*self.problems, *([] if unread else unused(p))]
 
     def _problem(self, code: str, message: str, span: Span, *notes: Note) -> None:
         self.problems.append(Diagnostic(code, message, span, notes=notes))
@@ -302,7 +308,28 @@ class _Resolver:
         if name in p.lost:
             return
         known = [*names, *tensors, *p.lets, *p.templates, *self.operations, *SPECIAL, "sum", "cin"]
-        self._problem("NAS101", f"unknown name '{name}'{suggestion(name, known)}", ref.span)
+        if "checkpoint_bytes" in names:  # a condition: operations stand for nothing there
+            known = [*names, *p.lets, *FUNCTIONS]
+        notes = self._elsewhere(name)
+        self._problem("NAS101", f"unknown name '{name}'{meant(name, known)}", ref.span, *notes)
+
+    def _elsewhere(self, name: str) -> tuple[Note, ...]:
+        """Where a name is chosen that is not known at its place."""
+        templates = self.program.templates.values()
+        network = self.program.network
+        places = [(network.where, "the network")] if network is not None else []
+        places += [
+            (t.where, f"'{t.name}'") for t in templates if not isinstance(t, s.OperationDeclaration)
+        ]
+        for where, owner in places:
+            for binding in where:
+                if binding.name.text == name:
+                    message = (
+                        f"'{name}' is chosen here, which only {owner} sees; hand it on as a "
+                        f"parameter, or write 'let {name} in …' for all to see"
+                    )
+                    return (Note(message, binding.span),)
+        return ()
 
     def _call(self, call: s.Call, names: set[str], tensors: frozenset[str]) -> None:
         if not isinstance(call.callee, s.Ref) or call.callee.name in names:
@@ -350,6 +377,7 @@ class _Resolver:
                 f"'{name}' takes {takes}, found {len(call.arguments)}",
                 positional[len(known)].span,
                 *self._declared(name),
+                *([_JOINED] if isinstance(template, s.Choice) and not known else []),
             )
         given = set(known[: len(positional)])
         for argument in call.arguments:
@@ -363,6 +391,7 @@ class _Resolver:
                     f"'{name}' has no parameter '{word}'{suggestion(word, known) or takes}",
                     argument.name.span,
                     *self._declared(name),
+                    *([_PADDED] if word in ("padding", "pad") else []),
                 )
             elif word in given:
                 self._problem("NAS104", f"'{word}' of '{name}' is given twice", argument.span)
