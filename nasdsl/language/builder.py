@@ -263,6 +263,12 @@ class Builder(Reduction):
     def item(self, c: list[Any]) -> s.Item:
         return self._deep(s.Item(self._span(c), c[0], c[2]), c[0], c[2])
 
+    def subscript(self, c: list[Any]) -> s.Place:
+        parts = self._of(s.Expr, c)
+        return self._deep(s.Place(self._span(c), tuple(parts)), *parts)
+
+    numbers = subscript
+
     def member(self, c: list[Any]) -> s.Member:
         return self._deep(s.Member(self._span(c), c[0], self._ident(c[2])), c[0])
 

@@ -137,6 +137,14 @@ class Expressions:
         base, opening, index, closing = tree.children
         return Row(self._of(base), self._of(opening), self._of(index, True), self._of(closing))
 
+    def _subscript(self, tree: Tree[Token], tight: bool) -> Layout:
+        parts: list[Layout] = []
+        for at, part in enumerate(tree.children):
+            if at and not isinstance(part, Token):
+                parts.append(SPACE)
+            parts.append(self._of(part, True))
+        return row(parts)
+
     def _member(self, tree: Tree[Token], tight: bool) -> Layout:
         base, dot, name = tree.children
         # "x.1.2" would be read as x and the number 1.2.
@@ -320,6 +328,8 @@ EXPRESSIONS: dict[str, Rule] = {
     "dimension": Expressions._close,
     "item": Expressions._item,
     "port": Expressions._close,
+    "subscript": Expressions._subscript,
+    "numbers": Expressions._subscript,
     "member": Expressions._member,
     "path": Expressions._close,
     "signed": Expressions._close,

@@ -45,7 +45,7 @@ _HABITS: tuple[_Habit, ...] = (
     (r"\bwhere\b.*", r",|and\b", _SIDE_BY_SIDE),
     (r"^choice\b.*", r"if\b", "a guard is written 'when', as | skip = identity when stride == 1"),
     (r".", r"if\b", "a conditional is written: if c then a else b"),
-    (r"\bif\b[^\n]*\bthen\b.*", r"[)>\n,]", "both sides are needed: if c then a else identity"),
+    (r"\bif\b(?:(?!\belse\b).)*\bthen\b(?:(?!\belse\b).)*", r"[)>\n]", "both sides are needed: if c then a else identity"),
     (r"\(.*", r"for\b", _COPIES),
     (r"\)\s*", r"(x|X)\s*\d", _COPIES),
     (r"^(network|block)\b.*", r"->|\|", _MODULES),

@@ -135,6 +135,12 @@ class Item(Expr):
     index: Expr
 
 
+class Place(Expr):
+    """``i, j``: the index of a name that has several."""
+
+    parts: tuple[Expr, ...]
+
+
 class Member(Expr):
     """``base.name``."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +12,12 @@ from nasdsl.language import syntax as s
 from nasdsl.space.decisions import Item
 from nasdsl.space.emission import Types, emitted, zeros
 from nasdsl.space.joining import Joiner
+from nasdsl.space.late import NOTHING
 from nasdsl.space.limits import EQUATION
 from nasdsl.space.program import COMBINING
 from nasdsl.space.residual import Key, Known, On, Ret, Step, Then
 from nasdsl.space.residual import Scope as Named
-from nasdsl.space.values import EvaluationError, Pending, Scope, Undecided, members, shown
+from nasdsl.space.values import EvaluationError, Pending, Scope, Undecided, members, subscript
 
 TensorName = tuple[str, Any]
 """A tensor of a graph: its name and its index (``None`` where it has none)."""
@@ -41,8 +43,14 @@ def written(name: TensorName) -> str:
     base, index = name
     if index is None:
         return base
-    inner = ",".join(map(shown, index)) if isinstance(index, tuple) else shown(index)
-    return f"{base}[{inner}]"
+    return f"{base}[{subscript(index)}]"
+
+
+def _each(index: Any, at: s.Expr) -> list[Any]:
+    """The indices that are written as one: those of a set, or of sets side by side."""
+    if isinstance(at, s.Place):
+        return list(itertools.product(*(_each(i, p) for i, p in zip(index, at.parts, strict=True))))
+    return list(members(index, at.span)) if isinstance(index, tuple | range) else [index]
 
 
 def graph_body(
@@ -87,8 +95,7 @@ class _Body:
             index = None
             if port.number is not None:
                 value = self.joiner.value(port.number, self.scope)
-                for v in members(value, port.span) if isinstance(value, tuple | range) else [value]:
-                    names.append((port.name.text, v))
+                names += [(port.name.text, v) for v in _each(value, port.number)]
                 continue
             names.append((port.name.text, index))
         if len(names) != len(self.types):
@@ -136,8 +143,7 @@ class _Body:
             base = expr.base.name
             if base in self.names and base not in scope.local:
                 index = self.joiner.value(expr.index, scope)
-                many = index if isinstance(index, tuple | range) else [index]
-                names = [(base, i) for i in many]
+                names = [(base, i) for i in _each(index, expr.index)]
                 for name in names:
                     if name not in self.known_names:
                         have = sorted(
@@ -426,7 +432,8 @@ class _Body:
                 chosen = tuple(frame[i] for i in indices)
                 return On(indices, self.joiner.apply(call.callee, scope, chosen, kk))
 
-            return self._gather(items, live, types, k, applied)
+            reads = self.joiner.late.reads(call.callee, scope)
+            return self._gather(items, live, types, k, applied, reads)
 
         made = self.joiner.expand(call.arguments, scope, known, finish)
         return self.joiner.gathered(call, made)
@@ -442,8 +449,13 @@ class _Body:
         types: Types,
         known: Known,
         finish: Any,
+        reads: frozenset[Pending] = NOTHING,
     ) -> Step:
-        """Work out tensors one after another, then go on with their places in the frame."""
+        """Work out tensors one after another, then go on with their places in the frame.
+
+        ``reads``: the late values that what follows reads.
+        """
+        late = self.joiner.late
 
         def go(at: int, indices: tuple[int, ...], frame: Types, k: Known) -> Step:
             while at < len(items):
@@ -456,7 +468,9 @@ class _Body:
             else:
                 made: Step = finish(indices, frame, k)
                 return made
-            base = self._tensor(item.expr, item.scope, live, types, k)
+            rest_of = items[at + 1 :] if late.active else ()
+            with late.needing(reads, *(late.reads(i.expr, i.scope) for i in rest_of)):
+                base = self._tensor(item.expr, item.scope, live, types, k)
             step = base if len(frame) == len(types) else On(tuple(range(len(types))), base)
             if item.label is not None:
                 step = Named(item.label, step)

@@ -19,7 +19,7 @@ from nasdsl.space.values import (
     Scope,
     kind_of,
     members,
-    shown,
+    subscript,
     truth,
     whole,
 )
@@ -111,7 +111,7 @@ class Decider(Evaluator):
             index, inner = indexed[at]
             # A member may depend on those before it (w[i] in 8..w[i-1]).
             inner = inner.bind(**{name: Family(name, found)})
-            written = ",".join(map(shown, index)) if isinstance(index, tuple) else shown(index)
+            written = subscript(index)
             return self._branch(
                 f"{name}[{written}]",
                 binding,

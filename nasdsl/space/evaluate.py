@@ -25,7 +25,7 @@ from nasdsl.space.values import (
     members,
     number,
     related,
-    shown,
+    subscript,
     truth,
     whole,
 )
@@ -266,6 +266,9 @@ class Evaluator:
             left = right
         return True
 
+    def _place(self, e: s.Place, scope: Scope) -> Any:
+        return tuple(self.value(part, scope) for part in e.parts)
+
     def _item(self, e: s.Item, scope: Scope) -> Any:
         base = self.value(e.base, scope)
         index = self.value(e.index, scope)
@@ -273,10 +276,12 @@ class Evaluator:
             try:
                 return self.settled(base.get(tuple(index) if isinstance(index, tuple) else index))
             except (KeyError, TypeError):
-                known = tuple(k for k, _ in base.members)
+                known = ", ".join(f"[{subscript(k)}]" for k, _ in base.members[:8])
+                more = ", …" if len(base.members) > 8 else ""
                 raise EvaluationError(
                     "NAS216",
-                    f"'{base.name}' has no member [{shown(index)}]; it has {shown(known)}",
+                    f"'{base.name}' has no member [{subscript(index)}]"
+                    + (f"; it has {known}{more}" if known else " here"),
                     e.span,
                 ) from None
         if isinstance(base, tuple | range):

@@ -24,7 +24,7 @@ from nasdsl.space.values import (
     Pending,
     Scope,
     Undecided,
-    shown,
+    subscript,
 )
 
 if TYPE_CHECKING:
@@ -392,7 +392,7 @@ class LateValues:
                 continue
             late = []
             for index, inner in self.elaborator.indexed(binding.indices, scope):
-                written = ",".join(map(shown, index)) if isinstance(index, tuple) else shown(index)
+                written = subscript(index)
                 late.append((index, Pending(owner, f"{name}[{written}]", binding, inner)))
                 if len(late) > MAX_CHOICES:
                     message = f"more than the {MAX_CHOICES} choices that one name may have"

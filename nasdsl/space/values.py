@@ -192,6 +192,11 @@ def shown(value: Any) -> str:
     return str(value)
 
 
+def subscript(index: Any) -> str:
+    """An index as it stands between brackets."""
+    return ",".join(map(shown, index)) if isinstance(index, tuple) else shown(index)
+
+
 def number(value: Any, span: Span, what: str = "this") -> int | float:
     """The value as a number, or an :class:`EvaluationError`."""
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -133,3 +133,19 @@ def test_what_a_cell_reads_of_the_whole_space_is_refused_with_a_way_out(
     (error,) = [d for d in found if d.severity == "error"]
     assert error.code == "NAS301"
     assert "a 'let' inside its braces" in error.notes[0].message
+
+
+def test_what_an_equation_reads_again_is_not_forgotten_inside_it() -> None:
+    """By what is applied to a tensor, and by a later one of several tensors."""
+    for node in (
+        "Unit(c)(conv(c, 1)(x))",
+        "concat(conv(c, 1)(x), conv(c, 1)(x), x)",
+        "(Unit(c) >> conv(c, 1))(conv(c, 1)(x) + conv(c, 3)(x))",
+    ):
+        space = nasdsl.load(
+            "input image[1, 8, 8]\noutput logits[3]\nlet c in 1..200\n"
+            "block Unit(c) = conv(c, 1)\n"
+            f"network {{\n  input x\n  node y = {node}\n  output (global_avgpool >> linear(3))(y)\n}}\n"
+        )
+        widths = [n.type.channels for n in space[6].network.nodes if n.op == "conv"]
+        assert space.size == 200 and set(widths) == {7}
