@@ -12,6 +12,7 @@ from nasdsl.neighborhood.rewrite import Rewrite
 from nasdsl.neighborhood.rules import Change, Exchange, Flip, Relabel, Resize, Step
 from nasdsl.neighborhood.sites import Site
 from nasdsl.space.bounds import term_bounds
+from nasdsl.space.combined import combined
 from nasdsl.space.quantities import Window, together
 from nasdsl.space.residual import Branch, Emit, steps
 from nasdsl.space.sampling import excluded, unreachable
@@ -20,7 +21,7 @@ from nasdsl.space.space import Space
 from nasdsl.space.values import EvaluationError
 
 SMALL = 300
-"""Spaces of up to so many architectures are run through for conditions of any kind."""
+"""Spaces of up to so many architectures, or cases, are run through for conditions of any kind."""
 
 
 def never(space: Space) -> list[Diagnostic]:
@@ -103,27 +104,22 @@ def _possible(edit: EditRule, branches: list[Branch], ops: set[str]) -> bool:
 def _conditions(space: Space) -> list[Diagnostic]:
     requires = space.program.requires
     found = []
-    small = space.size <= SMALL
     for require, read in zip(requires, space.windows, strict=True):
-        if read is None:
-            found += _visited(space, [require]) if small else []
-            continue
-        windows = together(list(read))
+        windows = together(list(read or ()))
         told = [clause for window in windows for clause in unreachable(space, window)]
         if told:
             found.append(_warning("NAS513", f"no architecture is feasible: {told[0]}", require))
-        elif all(_certain(space, window) for window in windows):
+        elif windows and all(_certain(space, window) for window in windows):
             found.append(_warning("NAS514", "every architecture meets this condition", require))
-        elif small and any(term_bounds(space, window.terms) is None for window in windows):
-            found += _visited(space, [require])
+        elif not windows or any(term_bounds(space, w.terms) is None for w in windows):
+            found += _cases(space, [require])
     if len(requires) > 1 and not any(d.code == "NAS513" for d in found):
         told = excluded(space)
         if told:
-            found.append(
-                _warning("NAS513", f"no architecture is feasible: {told[0]}", requires[-1])
-            )
-        elif small:
-            found += _visited(space, requires)
+            message = f"no architecture is feasible: {told[0]}"
+            found.append(_warning("NAS513", message, requires[-1]))
+        else:
+            found += _cases(space, requires)
     return found
 
 
@@ -133,17 +129,23 @@ def _certain(space: Space, window: Window) -> bool:
     return bounds is not None and window.holds(bounds.low) and window.holds(bounds.high)
 
 
-def _visited(space: Space, requires: Sequence[s.Require]) -> list[Diagnostic]:
-    """What running through a small space shows of conditions, one or all."""
+def _cases(space: Space, requires: Sequence[s.Require]) -> list[Diagnostic]:
+    """What few cases, or running through a small space, show of conditions, one or all."""
     conditions = Conditions(space, requires)
     seen = Shortfall(conditions.texts)
     try:
-        met = sum(1 for a in space if seen.see(conditions.gaps(a)))
+        cases = combined(space, requires, SMALL)
+        if cases is not None:
+            met = [seen.see(gaps) for gaps, _ in cases]
+        elif space.size <= SMALL:
+            met = [seen.see(conditions.gaps(a)) for a in space]
+        else:
+            return []
     except (DiagnosticError, EvaluationError):
         return []
-    if met == 0:
+    if not any(met):
         message = f"no architecture is feasible: {seen.told()[0]}"
         return [_warning("NAS513", message, requires[-1])]
-    if met == space.size and len(requires) == 1:
+    if all(met) and len(requires) == 1:
         return [_warning("NAS514", "every architecture meets this condition", requires[0])]
     return []

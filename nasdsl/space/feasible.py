@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nasdsl.diagnostics import DiagnosticError
 from nasdsl.space.bounds import ENUMERATED
 from nasdsl.space.budget import COUNTING, Budget, Unsupported
-from nasdsl.space.constraints import COSTS, STRUCTURE
-from nasdsl.space.costs import Cost, Distribution, Fold, TooMany
+from nasdsl.space.combined import FEW, MANY, combined
 from nasdsl.space.quantities import Meter, Window, meter, together
-from nasdsl.space.residual import Branch, Emit
 
 if TYPE_CHECKING:
     from nasdsl.space.space import Space
-
-DECIDED, WRITTEN = 6_000, 30_000
-"""Up to so many architectures are run through for conditions on decisions alone; where ranks are
-numbers of fixed digits."""
-
-DISTINCT = 5_000
-"""Up to so many different sums are counted one by one."""
 
 
 @dataclass(frozen=True)
@@ -50,23 +40,6 @@ def additive(space: Space) -> list[tuple[Window, Meter]] | None:
     return known if len(known) == len(metered) else None
 
 
-def sums(space: Space, meters: Sequence[Meter]) -> dict[Cost, int]:
-    """How many architectures there are for each combination of sums.
-
-    Raises :class:`~nasdsl.space.costs.TooMany` where there are over 5,000 combinations.
-    """
-
-    def emit(step: Emit) -> Cost:
-        return tuple([m.emit(step) for m in meters])
-
-    def option(branch: Branch, value: Any) -> Cost:
-        return tuple([m.option(branch, value) if m.option else 0 for m in meters])
-
-    deciding = any(m.option for m in meters)
-    fold = Fold(Distribution(DISTINCT), len(meters), emit, option if deciding else None)
-    return fold.whole(space.step)
-
-
 def feasible(space: Space) -> Feasible:
     """Count the architectures that meet every condition.
 
@@ -77,37 +50,22 @@ def feasible(space: Space) -> Feasible:
         return Feasible(space.size)
     bounds = (0, space.size)
     windows = additive(space)
+    cases = combined(space, space.program.requires, FEW if windows is not None else MANY)
+    if cases is not None:
+        met = sum(ways for gaps, ways in cases if not any(gap.distance for gap in gaps))
+        return Feasible(met, "", met, met)
     if windows is not None:
-        try:
-            met = sum(
-                ways
-                for found, ways in sums(space, [how for _, how in windows]).items()
-                if all(w.holds(value) for (w, _), value in zip(windows, found, strict=True))
-            )
-        except TooMany:
-            bounds = _bounded(space, windows)
-        else:
-            return Feasible(met, "", met, met)
-    most = _visited(space)
-    if space.size <= most:
+        bounds = _bounded(space, windows)
+    if space.size <= ENUMERATED:
         try:
             met = sum(1 for a in space if space.allows(a))
             return Feasible(met, "", met, met)
         except DiagnosticError:
             return Feasible(None, "a condition cannot be worked out", 0, space.size)
-    reason = f"more than {most:,} architectures would have to be built"
+    reason = f"more than {ENUMERATED:,} architectures would have to be built"
     if windows is not None:
-        reason = f"there are more than {DISTINCT:,} different sums"
+        reason = f"there are more than {FEW:,} different sums"
     return Feasible(None, reason, *bounds)
-
-
-def _visited(space: Space) -> int:
-    """Up to how many architectures are tried one by one."""
-    built = {*COSTS, *STRUCTURE}
-    if any(space.program.deep(r.condition) & built for r in space.program.requires):
-        return ENUMERATED
-    # Conditions on decisions alone need no network.
-    return DECIDED if space.flat is None else WRITTEN
 
 
 def _bounded(space: Space, windows: list[tuple[Window, Meter]]) -> tuple[int, int]:

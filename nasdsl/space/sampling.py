@@ -5,15 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nasdsl.diagnostics import DiagnosticError, Note, problem
 from nasdsl.seeding import generator
 from nasdsl.space.architecture import Architecture
 from nasdsl.space.bounds import ENUMERATED, term_bounds
 from nasdsl.space.budget import Budget, Unsupported
-from nasdsl.space.costs import TooMany
-from nasdsl.space.feasible import additive, sums
+from nasdsl.space.combined import FEW, combined
 from nasdsl.space.quantities import Window, meter, together, written
 from nasdsl.space.ranks import Walk, unrank
 from nasdsl.space.residual import DONE
@@ -52,11 +51,12 @@ class Sampler:
             if tried == SUSPICIOUS and not self._looked:
                 self._look(rejected)
                 self._looked = True
-            made = self._candidate(draw)
-            if made is None:
+            decided = self._candidate(draw)
+            if decided is None:
                 continue
+            made = Architecture(space, decided)
             if space.allows(made):
-                return made
+                return space.assembled(decided)
             if len(rejected) < SUSPICIOUS:
                 rejected.append(made)
         conditions = Conditions(space, space.program.requires)
@@ -67,17 +67,17 @@ class Sampler:
             "NAS321", f"{MAX_REJECTED:,} uniform draws met not every 'require'", seen.told(False)
         )
 
-    def _candidate(self, draw: random.Random) -> Architecture | None:
+    def _candidate(self, draw: random.Random) -> dict[str, Any] | None:
+        """The decisions of a draw, in any order; none where the draw does not count."""
         space, budget = self._space, self._budget
         if budget is not None:
-            decided = budget.draw(draw)
-            return None if decided is None else space.assembled(decided)
+            return budget.draw(draw)
         rank = draw.randrange(space.size)
         if space.flat is not None:
-            return Architecture(space, space.flat.decisions(rank), rank)
+            return space.flat.decisions(rank)
         walk = Walk(ordered=False)
         unrank(space.step, {DONE: 1}, rank, walk)
-        return space.assembled(walk.decided)
+        return walk.decided
 
     @cached_property
     def _budget(self) -> Budget | None:
@@ -108,14 +108,14 @@ class Sampler:
         told = excluded(space)
         if told:
             raise self._problem("NAS320", nothing, told)
-        if space.feasibility.least > 0:
-            return
         conditions = Conditions(space, space.program.requires)
         seen = Shortfall(conditions.texts)
         for architecture in rejected:
             seen.see(conditions.gaps(architecture))
         # Drawn apart, so that samples do not depend on whether this has been looked up before.
         if climb(space, conditions, rejected, generator("nearer", space.name), seen):
+            return
+        if space.feasibility.least > 0:
             return
         if self._visitable:
             if any(seen.see(conditions.gaps(architecture)) for architecture in space):
@@ -163,20 +163,16 @@ def unreachable(space: Space, window: Window) -> list[str]:
 def excluded(space: Space) -> list[str]:
     """What keeps any architecture from being feasible; nothing where that is open.
 
-    Told by bounds of the sums that conditions measure, and by all combinations of the sums where
-    these are few.
+    Told by bounds of the sums that conditions measure, and by all cases of what conditions read
+    where these are few.
     """
     read = together([window for found in space.windows for window in found or ()])
     told = [clause for window in read for clause in unreachable(space, window)]
-    windows = additive(space) or []
-    if told or len(windows) < 2:
+    if told:
         return told
-    seen = Shortfall([str(window) for window, _ in windows])
-    try:
-        found = sums(space, [how for _, how in windows])
-    except TooMany:
+    requires = space.program.requires
+    cases = combined(space, requires, FEW)
+    seen = Shortfall(Conditions(space, requires).texts)
+    if cases is None or any(seen.see(gaps) for gaps, _ in cases):
         return []
-    for values in found:
-        if seen.see([windowed(w, value) for (w, _), value in zip(windows, values, strict=True)]):
-            return []
     return seen.told()

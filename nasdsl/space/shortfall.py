@@ -108,14 +108,15 @@ class Conditions:
 
     def __init__(self, space: Space, requires: Sequence[s.Require]):
         self._space = space
-        self._parts = [part for require in requires for part in _parts(require.condition)]
-        self.texts = [" ".join(part.span.text.split()) for part in self._parts]
+        self.parts = [part for require in requires for part in _parts(require.condition)]
+        self.texts = [" ".join(part.span.text.split()) for part in self.parts]
 
     def gaps(self, architecture: Architecture) -> list[Gap]:
         """How far an architecture is from each; raises :class:`EvaluationError`."""
-        return [self._gap(part, architecture) for part in self._parts]
+        return [self.gap(part, architecture) for part in self.parts]
 
-    def _gap(self, part: s.Expr, architecture: Architecture) -> Gap:
+    def gap(self, part: s.Expr, architecture: Architecture) -> Gap:
+        """How far an architecture is from one of the parts."""
         if self._space.constraints.test(part, architecture):
             return MET
         if isinstance(part, s.Compare):
@@ -158,7 +159,7 @@ class Conditions:
     def strain(self, architecture: Architecture | Outside) -> float:
         """How near the limits of comparisons an architecture is, all together; less is farther."""
         total = 0.0
-        for part in self._parts:
+        for part in self.parts:
             if not isinstance(part, s.Compare):
                 continue
             pairs = zip(part.operands, part.operators, part.operands[1:], strict=False)

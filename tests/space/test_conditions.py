@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator as op
 import random
 import re
@@ -150,6 +151,28 @@ def test_a_window_that_is_rare_is_drawn_from_at_once() -> None:
         assert space.feasible % 2 == 0
         if "count" in condition:
             assert space.feasible == ways * 4  # two widths, two ends
+
+
+def test_conditions_on_values_of_the_whole_space_are_counted_by_value() -> None:
+    """Widths that never shrink: combinations with repetition; and sums beside values."""
+    widths = """
+    input image[1, 8, 8]
+    output logits[2]
+    let w[i in 1..5] in 2..14 step 2
+    choice Op(c) = | a = conv(c, 1) | b = conv(c, 3) | z = identity
+    network = chain(conv(w[i], 1) >> Op(w[i]) for i in 1..5) >> global_avgpool >> linear(2)
+    """
+    growing = "require all(w[i] <= w[i+1] for i in 1..4)\n"
+    space = loaded(widths + growing)
+    assert space.feasible == math.comb(7 + 5 - 1, 5) * 3**5
+    assert all(a.decisions["w[1]"] <= a.decisions["w[5]"] for a in space.samples(20))
+    space = loaded(widths + "require w[1] + 2 <= w[2]\nrequire count(a) == 2\n")
+    assert space.feasible == 21 * 7**3 * math.comb(5, 2) * 2**3
+    warned = nasdsl.check(widths + "require w[1] > w[2] and w[2] > 12\n")
+    assert [d.code for d in warned] == ["NAS513"]
+    assert "'w[1] > w[2]' (the nearest w[1] against w[2] is 14 against 14)" in warned[0].message
+    everything = nasdsl.check(widths + "let first = 1\nrequire w[first] <= 14\n")
+    assert [d.code for d in everything] == ["NAS514"]
 
 
 def test_windows_in_buckets_stay_uniform(monkeypatch: pytest.MonkeyPatch) -> None:
