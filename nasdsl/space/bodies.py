@@ -12,8 +12,9 @@ from nasdsl.language import syntax as s
 from nasdsl.space.decisions import Item
 from nasdsl.space.emission import Types, emitted, zeros
 from nasdsl.space.joining import Joiner
-from nasdsl.space.late import NOTHING
+from nasdsl.space.late import LATE, NOTHING
 from nasdsl.space.limits import EQUATION
+from nasdsl.space.partial import Left, conditional
 from nasdsl.space.program import COMBINING
 from nasdsl.space.residual import Key, Known, On, Ret, Step, Then
 from nasdsl.space.residual import Scope as Named
@@ -85,6 +86,7 @@ class _Body:
         self.outputs = [Equation(("output", None), e, scope, e) for e in graph.outputs]
         self.order = self._sorted()
         self.last = self._last_uses()
+        self.conditional = conditional([e.body for e in (*self.equations, *self.outputs)])
         self._memo: dict[Any, Step] = {}
 
     # ---- names
@@ -284,7 +286,7 @@ class _Body:
         late = self.joiner.late
         if late.active:
             known = late.forgotten(known, late.needed.union(*self._later_reads(position)))
-        key = (position, types, known)
+        key = (position, types, *self._state(position, known))
         found = self._memo.get(key)
         if found is None:
             self.joiner.effort.spend(self.graph, EQUATION)
@@ -295,6 +297,14 @@ class _Body:
             )
             self._memo[key] = found
         return found
+
+    def _state(self, position: int, known: Known) -> tuple[Known, tuple[Any, ...]]:
+        """What is known as far as it matters from a position on."""
+        late = self.joiner.late
+        if not (late.active and self.conditional and any(o[0] == LATE for o in known)):
+            return known, ()
+        later = [(e.body, e.scope) for e in (*self.order[position:], *self.outputs)]
+        return Left(late).state(known, later)
 
     def _later_reads(self, position: int) -> list[frozenset[Pending]]:
         """The late values that the equations from a position on read, and the output."""
