@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from nasdsl.space.space import Space
 
 
+VISITED = 6_000_000
+"""All architectures are visited where they have at most so many operations together."""
+
+
 @dataclass(frozen=True)
 class Feasible:
     """The number of architectures under ``require``, or why it is not known.
@@ -56,16 +60,23 @@ def feasible(space: Space) -> Feasible:
         return Feasible(met, "", met, met)
     if windows is not None:
         bounds = _bounded(space, windows)
-    if space.size <= ENUMERATED:
+    if visitable(space):
         try:
             met = sum(1 for a in space if space.allows(a))
             return Feasible(met, "", met, met)
         except DiagnosticError:
             return Feasible(None, "a condition cannot be worked out", 0, space.size)
-    reason = f"more than {ENUMERATED:,} architectures would have to be built"
+    reason = f"{space.size:,} architectures would have to be built"
     if windows is not None:
         reason = f"there are more than {FEW:,} different sums"
     return Feasible(None, reason, *bounds)
+
+
+def visitable(space: Space) -> bool:
+    """Whether every architecture can be built in seconds."""
+    if space.size <= ENUMERATED:
+        return True
+    return space.outlined and space.size * space.step.most <= VISITED
 
 
 def _bounded(space: Space, windows: list[tuple[Window, Meter]]) -> tuple[int, int]:

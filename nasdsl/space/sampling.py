@@ -13,6 +13,7 @@ from nasdsl.space.architecture import Architecture
 from nasdsl.space.bounds import ENUMERATED, term_bounds
 from nasdsl.space.budget import Budget, Unsupported
 from nasdsl.space.combined import FEW, combined
+from nasdsl.space.feasible import VISITED
 from nasdsl.space.quantities import Window, meter, together, written
 from nasdsl.space.ranks import Walk, unrank
 from nasdsl.space.residual import DONE
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 MAX_REJECTED = 100_000
 SUSPICIOUS = 100
 """After so many rejections it is looked up whether there is anything to find."""
-VISITED = 3_000_000
-"""All architectures are visited where they have at most so many operations together."""
 
 
 class Sampler:

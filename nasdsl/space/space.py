@@ -419,6 +419,11 @@ class Space:
         _, handle = run(self.step, self._handles, builder)
         return builder.nodes, handle
 
+    @property
+    def outlined(self) -> bool:
+        """Whether networks differ in the designs of cells alone, so that they are made fast."""
+        return self._filler is not None
+
     @cached_property
     def _filler(self) -> Filler | None:
         """Makes networks of what all have in common, where only the designs of cells differ."""

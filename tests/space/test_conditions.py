@@ -8,6 +8,7 @@ import random
 import re
 from collections import Counter
 from functools import partial
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from scipy.stats import chisquare
 import nasdsl
 from nasdsl.api import analyze
 from nasdsl.diagnostics import DiagnosticError, Source
+from nasdsl.graph.live import live
 from nasdsl.language import syntax as s
 from nasdsl.space import bounds, feasible, sampling
 from nasdsl.space.budget import Budget
@@ -151,6 +153,21 @@ def test_a_window_that_is_rare_is_drawn_from_at_once() -> None:
         assert space.feasible % 2 == 0
         if "count" in condition:
             assert space.feasible == ways * 4  # two widths, two ends
+
+
+def test_a_space_whose_networks_are_made_fast_is_counted_by_making_all() -> None:
+    """Costs of live networks are no sums where edges may be zero; against the sizes of networks."""
+    text = (Path(__file__).parents[2] / "spaces" / "nasbench201.nas").read_text(encoding="utf-8")
+    space = nasdsl.load(text + "\nrequire nodes <= 36\n", {"N": "1", "C": "4"})
+    assert space.size > bounds.ENUMERATED
+    assert space.feasible is not None
+    rng = random.Random(4)
+    met = 0
+    for _ in range(400):
+        written, end = space[rng.randrange(space.size)].written
+        met += len(live(written, (end,), "").nodes) - 1 <= 36
+    assert 40 < met < 360
+    assert abs(met / 400 - space.feasible / space.size) < 0.1  # four deviations
 
 
 def test_conditions_on_values_of_the_whole_space_are_counted_by_value() -> None:
