@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from nasdsl.diagnostics import Diagnostic
@@ -40,9 +41,7 @@ class Templates:
 
     def alternative(self, choice: s.Choice, name: str, use: Use, scope: Scope) -> Step:
         """An alternative that was chosen as a value, applied."""
-        inner = scope.fresh(
-            self.joiner.arguments(use.at, choice.parameters, choice.name.text, scope)
-        )
+        inner = self._inside(use, choice.parameters, choice.name.text, scope)
         alternative = next(a for a in choice.alternatives if a.name.text == name)
 
         def body(env: Scope, k: Known) -> Step:
@@ -61,7 +60,7 @@ class Templates:
     def apply(self, template: Template, use: Use, scope: Scope) -> Step:
         """A template applied to inputs of these types."""
         name = template.name.text
-        inner = scope.fresh(self.joiner.arguments(use.at, template.parameters, name, scope))
+        inner = self._inside(use, template.parameters, name, scope)
         if isinstance(template, s.Block):
             return self._block(template, use, inner)
         if isinstance(template, s.Choice):
@@ -81,6 +80,13 @@ class Templates:
         operation = self.joiner.operations[name]
         inputs = tuple(range(len(use.types)))
         return emitted(operation, settings, use.types, use.known, use.at, use.label, inputs)
+
+    def _inside(
+        self, use: Use, parameters: Sequence[s.Parameter], name: str, scope: Scope
+    ) -> Scope:
+        """The scope inside a template; its guards and values after 'where' may read ``cin``."""
+        inner = scope.fresh(self.joiner.arguments(use.at, parameters, name, scope))
+        return inner.with_cin(use.types[0].channels) if use.types else inner
 
     def _block(self, block: s.Block, use: Use, scope: Scope) -> Step:
         name, body = block.name.text, block.body
