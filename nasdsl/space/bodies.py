@@ -20,6 +20,8 @@ from nasdsl.space.residual import Key, Known, On, Ret, Step, Then
 from nasdsl.space.residual import Scope as Named
 from nasdsl.space.values import EvaluationError, Pending, Scope, Undecided, members, subscript
 
+_APPLIED = Note("modules in a row are applied together: (conv(8, 3) >> bn)(x)")
+
 TensorName = tuple[str, Any]
 """A tensor of a graph: its name and its index (``None`` where it has none)."""
 
@@ -377,6 +379,7 @@ class _Body:
             "NAS231",
             "expected a tensor: a node, an input, or a module applied to one, as conv(8, 3)(x)",
             expr.span,
+            *([_APPLIED] if isinstance(expr, s.Chain) else []),
         )
 
     def _operate(

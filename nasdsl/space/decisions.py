@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from nasdsl.diagnostics import Diagnostic
+from nasdsl.diagnostics import Diagnostic, Note
 from nasdsl.language import syntax as s
 from nasdsl.space.evaluate import Evaluator
 from nasdsl.space.limits import Effort
@@ -26,6 +26,12 @@ from nasdsl.space.values import (
 
 MAX_OPTIONS = 20_000
 MAX_MEMBERS_OF_SOME = 14
+
+
+_MODULES = Note(
+    "modules to choose from are alternatives: choice Act = | relu = relu | gelu = gelu, "
+    "and then 'a in Act', or Act where it is applied"
+)
 
 
 class Decider(Evaluator):
@@ -56,7 +62,8 @@ class Decider(Evaluator):
         if not kinds <= {"a number", "a text", "a truth value"} or len(kinds) > 1:
             found = " and ".join(sorted(kinds))
             message = f"a choice is between numbers, texts or truth values, found {found}"
-            raise EvaluationError("NAS204", message, source.span)
+            notes = (_MODULES,) if "a module" in kinds else ()
+            raise EvaluationError("NAS204", message, source.span, *notes)
         ordered = _sorted(tuple(dict.fromkeys(values)))
         if len(ordered) > MAX_OPTIONS:
             message = f"a choice of {len(ordered):,} values; at most {MAX_OPTIONS:,} are allowed"

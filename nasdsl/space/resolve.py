@@ -59,6 +59,9 @@ class _Resolver:
             self._whole_space(p.network)
         for require in p.requires:
             self._expr(require.condition, self._decisionread_names(), tensors=frozenset())
+        for edit in p.neighborhood.edits if p.neighborhood is not None else ():
+            if edit.where is not None:
+                self._expr(edit.where, self._decisionread_names(), tensors=frozenset())
         for port in (*p.input_ports, *p.output_ports):
             for dimension in port.dimensions:
                 self._expr(dimension.size, set(), frozenset())

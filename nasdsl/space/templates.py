@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from nasdsl.diagnostics import Diagnostic
@@ -82,7 +81,7 @@ class Templates:
         return emitted(operation, settings, use.types, use.known, use.at, use.label, inputs)
 
     def _inside(
-        self, use: Use, parameters: Sequence[s.Parameter], name: str, scope: Scope
+        self, use: Use, parameters: tuple[s.Parameter, ...], name: str, scope: Scope
     ) -> Scope:
         """The scope inside a template; its guards and values after 'where' may read ``cin``."""
         inner = scope.fresh(self.joiner.arguments(use.at, parameters, name, scope))

@@ -17,10 +17,12 @@ def unused(program: Program) -> list[Diagnostic]:
             found += _nodes(template.graph)
         if not isinstance(template, s.OperationDeclaration):
             found += _parameters(template)
+            found += _chosen(template, template.where, ())
     network = program.network
     if network is not None:
         if isinstance(network.body, s.Graph):
             found += _nodes(network.body)
+        found += _chosen(network, network.where, _conditions(program))
         found += _declarations(program, network)
     return found
 
@@ -40,6 +42,24 @@ def _parameters(template: Template) -> Iterator[Diagnostic]:
         if parameter.name.text not in read:
             message = f"the parameter '{parameter.name}' of '{template.name}' is never used"
             yield _warning("NAS503", message, parameter.name.span)
+
+
+def _conditions(program: Program) -> tuple[s.Expr, ...]:
+    """Conditions that may read the values after the network's ``where``."""
+    edits = program.neighborhood.edits if program.neighborhood else ()
+    return (*(r.condition for r in program.requires), *(e.where for e in edits if e.where))
+
+
+def _chosen(
+    owner: s.Syntax, where: tuple[s.Binding, ...], others: tuple[s.Expr, ...]
+) -> Iterator[Diagnostic]:
+    """Values after a ``where`` that nothing reads: each of them multiplies the count for nothing."""
+    read: set[str] = set()
+    for part in (*owner.children(), *others):
+        read |= read_names(part)
+    for binding in where:
+        if binding.name.text not in read:
+            yield _warning("NAS502", f"'{binding.name}' is never used", binding.name.span)
 
 
 def _nodes(graph: s.Graph) -> Iterator[Diagnostic]:

@@ -35,6 +35,8 @@ CASES = {
     "objective maximize accuracy": ("maximize", "objective { maximize accuracy }"),
     "require params = 5k": ("=", "<="),
     "require params <= 5k && macs <= 5M": ("&", "'and'"),
+    "require params in [1k, 5k]": ("[", "1k..5k"),
+    "require params between 1k and 5k": ("between", "1k..5k"),
     "require params \u2264 5k": ("\u2264", "<="),
     "require flops <= 600M": ("flops", "'macs'"),
     "require latency <= 5": ("latency", "minimize latency"),
@@ -124,3 +126,34 @@ def test_advice_is_looked_for_in_bounded_time() -> None:
     start = time.monotonic()
     assert any(d.code == "NAS002" for d in nasdsl.check(f"{HEAD}{line}\n"))
     assert time.monotonic() - start < 20
+
+
+def test_a_value_after_where_that_nothing_reads_is_told() -> None:
+    """It multiplies the count for nothing; a condition on the space or on an edit is a reader."""
+    text = f"{HEAD}network = conv(8, 3){END}  where k in {{3, 5}}\n"
+    block = f"{HEAD}block A = conv(8, 3) where k in {{3, 5}}\nnetwork = A{END}"
+    for wrong in (text, block):
+        (warning,) = nasdsl.check(wrong)
+        assert warning.code == "NAS502" and warning.span is not None
+        assert warning.span.text == "k"
+    for more in (
+        "require k >= 3 and params >= 700 or k >= 5\n",
+        "neighborhood { edit a: step k where k > 3 }\n",
+    ):
+        assert "NAS502" not in [d.code for d in nasdsl.check(text + more)]
+
+
+def test_names_in_the_condition_of_an_edit_are_known() -> None:
+    error = told(
+        f"{HEAD}network = conv(w, 3){END}  where w in {{8, 16}}\n"
+        "neighborhood { edit wide: step w where parms < 1k }\n"
+    )
+    assert (error.code, error.span and error.span.text) == ("NAS101", "parms")
+    assert "'params'" in error.message
+
+
+def test_modules_are_named_before_they_are_chosen_and_joined_before_they_are_applied() -> None:
+    error = told(f"{HEAD}network = conv(8, 3) >> a{END}  where a in {{relu, gelu}}\n")
+    assert error.code == "NAS204" and "choice Act = | relu = relu" in error.notes[0].message
+    error = told(f"{HEAD}network {{ input x node y = conv(8, 3) >> bn output y }}\n")
+    assert error.code == "NAS231" and "(conv(8, 3) >> bn)(x)" in error.notes[0].message
