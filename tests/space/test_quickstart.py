@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -120,3 +122,12 @@ def test_neighbors_of_samples(seed: int) -> None:
     designs = [design(dict(n.decisions or {})) for n in found]
     assert len(set(designs)) == len(designs)
     assert set(designs) == feasible_near(design(dict(center.decisions)))
+
+
+def test_the_manual_of_the_command_line_shows_what_info_says_of_it() -> None:
+    manual = (FILE.parents[1] / "docs" / "cli.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(
+        r"```json\n(\{\"name\": \"digits_tiny\", \"arch.*?)```", manual, re.DOTALL
+    )
+    shipped = nasdsl.load(FILE.parents[1] / "spaces" / "digits_tiny.nas")
+    assert json.loads(shown) == shipped.info()
