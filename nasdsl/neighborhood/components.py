@@ -30,6 +30,9 @@ VALUES = 5_000
 
 Decisions = Mapping[str, Any]
 
+_COPY = re.compile(r"\[[1-9]\d*\]")
+"""A copy that comes alive may decide as the one before it."""
+
 
 class Entangled(Exception):
     """The decisions of a space are not taken apart."""
@@ -49,15 +52,17 @@ class Declared:
 class Component:
     """Decisions that are changed together.
 
-    ``counter`` is the decision on which it depends which others there are, ``alive`` the values
-    of it under which each of these is there; ``exact`` whether distances of values are bounds.
+    Attributes:
+        names: all of them.
+        roots: those that every architecture has and whose edits change one value at a time.
+        below: by decision, others that are there under some of its values only.
+        alive: of these the values under which they are there.
     """
 
     names: frozenset[str]
-    counter: str | None
+    roots: tuple[str, ...]
+    below: Mapping[str, tuple[str, ...]]
     alive: Mapping[str, frozenset[Any]]
-    bounded: frozenset[str]
-    """Decisions of which every edit changes one value at a time, as :class:`Distances` has it."""
 
     def of(self, decisions: Decisions) -> frozenset[tuple[str, Any]]:
         """The part of an architecture's decisions that is of this component."""
@@ -157,25 +162,29 @@ class _Gatherer:
         return [self._component(names, moved) for names in members.values()]
 
     def _component(self, names: set[str], moved: set[str]) -> Component:
-        alive = {n: self._alive[n] for n in names if n in self._alive}
-        counters = {counter for of in alive.values() for counter in of}
-        plain = {n for n in names if n not in moved and self.declared[n].options is not None}
-        single = (
-            len(counters) == 1
-            and counters <= plain
-            and not (names & self._tangled)
-            and not (counters & alive.keys())
+        above: dict[str, str | None] = {}
+        for name in sorted(names, key=lambda n: len(self._alive.get(n, ()))):
+            if name in moved or name in self._tangled or self.declared[name].options is None:
+                continue
+            lives = self._alive.get(name, {})
+            if not lives:
+                above[name] = None
+                continue
+            parent = max(lives, key=lambda n: len(self._alive.get(n, ())))
+            # It is there where the decision above it is, and has one of some values.
+            if parent in above and lives == {**self._alive.get(parent, {}), parent: lives[parent]}:
+                above[name] = parent
+        below: dict[str, list[str]] = {}
+        for name, parent_ in above.items():
+            if parent_ is not None:
+                below.setdefault(parent_, []).append(name)
+        alive = {n: self._alive[n][p] for n, p in above.items() if p is not None}
+        return Component(
+            frozenset(names),
+            tuple([n for n, p in above.items() if p is None]),
+            {n: _nested(inner, alive) for n, inner in below.items()},
+            alive,
         )
-        if not single:
-            # What depends on nothing is changed by its own edits alone.
-            bounded = plain - alive.keys() - self._tangled
-            return Component(frozenset(names), None, {}, frozenset(bounded))
-        (counter,) = counters
-        lives = {n: of[counter] for n, of in alive.items()}
-        ordered = sorted(lives.values(), key=len)
-        nested = all(a <= b for a, b in itertools.pairwise(ordered))
-        bounded = plain if nested else plain - alive.keys()
-        return Component(frozenset(names), counter, lives, frozenset(bounded))
 
     # ---- the walk
 
@@ -257,6 +266,14 @@ def _both(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     return {**first, **second, **dict.fromkeys(shared)}
 
 
+def _nested(names: list[str], alive: Mapping[str, frozenset[Any]]) -> tuple[str, ...]:
+    """Decisions below another one: those there under one value, and the rest if it is nested."""
+    several = sorted([alive[n] for n in names if len(alive[n]) > 1], key=len)
+    if all(a <= b for a, b in itertools.pairwise(several)):
+        return tuple(names)
+    return tuple([n for n in names if len(alive[n]) == 1])
+
+
 # ---- distances
 
 
@@ -268,28 +285,41 @@ class Distances:
         self._declared = declared
         self._end = end
         self._to: dict[tuple[str, Any], Mapping[Any, int]] = {}
+        self._born: dict[str, int] = {}
 
     def bound(self, component: Component, decisions: Decisions) -> int:
         """A lower bound of the edits from decisions to the end, in one component."""
-        end = self._end
-        names = [
-            n for n in component.bounded if n in decisions and n in end and n != component.counter
-        ]
-        counter = component.counter
-        if counter is None:
-            return sum(self._distance(n, decisions[n], end[n]) for n in names)
-        # What is there under every value of the counter on the way is changed by its own edits;
-        # the others may have been left out and taken in again with any value.
-        apart = {n: self._distance(n, decisions[n], end[n]) for n in names}
-        start, goal = decisions[counter], end[counter]
+        return sum(self._cost(component, name, decisions) for name in component.roots)
+
+    def _cost(self, component: Component, name: str, now: Decisions | None) -> int:
+        """A lower bound for a decision and all below it, as they are now or when they come alive."""
+        if now is None:
+            if name not in self._born:
+                self._born[name] = self._found(component, name, None)
+            return self._born[name]
+        return self._found(component, name, now)
+
+    def _found(self, component: Component, name: str, now: Decisions | None) -> int:
+        options = self._declared[name].options or ()
+        start, goal = options[0] if now is None else now[name], self._end[name]
+        inner = [n for n in component.below.get(name, ()) if goal in component.alive[n]]
+        if not inner:
+            return self._distance(name, start, goal)
+        # What is there under every value on the way is changed by its own edits. What is there
+        # under the last one alone comes alive with its first value; of the rest nothing is known.
         best: int | None = None
-        for value in self._declared[counter].options or ():
-            over = self._distance(counter, start, value) + self._distance(counter, value, goal)
-            for name, distance in apart.items():
-                alive = component.alive.get(name)
-                if alive is None or {start, value, goal} <= alive:
-                    over += distance
-            best = over if best is None else min(best, over)
+        for value in options:
+            over = self._distance(name, start, value) + self._distance(name, value, goal)
+            for other in inner:
+                alive = component.alive[other]
+                if start in alive and value in alive:
+                    over += self._cost(component, other, now)
+                elif len(alive) == 1 and not _COPY.search(other):
+                    over += self._cost(component, other, None)
+                if best is not None and over >= best:
+                    break
+            else:
+                best = over
         return best or 0
 
     def _distance(self, name: str, value: Any, goal: Any) -> int:

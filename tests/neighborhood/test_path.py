@@ -90,6 +90,18 @@ choice Unit(c) recursion 2 =
   where k in {1, 3}
 network = conv(2, 1) >> Unit(2) >> global_avgpool >> linear(2)
 """
+DEEP = """
+input image[1, 8, 8]
+output logits[2]
+choice Unit(c) =
+  | plain = conv(c, 1)
+  | deep  = (Inner(c) >> relu) * n
+  | wide  = Inner(c) + Inner(c)
+  where n in 1..2
+choice Inner(c) = | a = conv(c, 1) | b = conv(c, k) | d = identity
+  where k in {3, 5}
+network = conv(2, 1) >> Unit(2) >> global_avgpool >> linear(2)
+"""
 
 
 @pytest.mark.parametrize(
@@ -107,6 +119,8 @@ network = conv(2, 1) >> Unit(2) >> global_avgpool >> linear(2)
         (NODES.replace("SET", "pick 2"), "one -> three | three -> skip | any inputs of Cell"),
         (NODES.replace("SET", "some"), "any Op | any inputs"),
         (NODES.replace("SET", "pick 2") + "require count(skip) == 1\n", "any Op | any inputs"),
+        (DEEP, "any Unit | any Inner | step k | step n"),
+        (DEEP, "deep -> wide | wide -> plain | plain -> deep | a -> b | b -> d | d -> a | any n"),
         (TREES, "any Unit | any k"),
         (TREES, "leaf -> two | two -> leaf | step k"),
     ],
@@ -158,7 +172,7 @@ def test_paths_across_shipped_spaces(name: str) -> None:
         assert at == b
 
 
-@pytest.mark.parametrize("text", [COPIES, NODES.replace("SET", "pick 2"), TREES])
+@pytest.mark.parametrize("text", [COPIES, NODES.replace("SET", "pick 2"), TREES, DEEP])
 def test_bounds_of_components_never_say_too_much(text: str) -> None:
     space = nasdsl.load(text)
     rules = Neighborhood(space)
