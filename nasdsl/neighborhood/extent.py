@@ -10,9 +10,8 @@ from nasdsl.neighborhood.complete import completed
 from nasdsl.neighborhood.rewrite import Rewrite
 from nasdsl.neighborhood.rules import Change, Exchange, Flip, Relabel, Resize, Step
 from nasdsl.neighborhood.sites import Site, sites
-from nasdsl.space.bounds import Bounds
+from nasdsl.space.bounds import Bounds, extremes
 from nasdsl.space.constraints import COSTS
-from nasdsl.space.costs import Extremes, Fold
 from nasdsl.space.residual import Branch, Emit
 
 if TYPE_CHECKING:
@@ -60,9 +59,9 @@ def extent(neighborhood: Neighborhood) -> Bounds:
     def option(branch: Branch, value: Any) -> tuple[int, ...]:
         return (len(_targets(neighborhood, branch, value)),)
 
-    low, high = Fold(Extremes(), 1, lambda emit: (0,), option).whole(space.step)
+    (low, high), attained = extremes(space, 1, lambda emit: (0,), option)
     if exact:
-        return Bounds(low[0], high[0], True)
+        return Bounds(low[0], high[0], attained, attained)
     if not plain or neighborhood.radius > 1:
         return Bounds(0, min(space.size - 1, _ball(high[0], neighborhood.radius)), False, False)
     return Bounds(0, high[0], False, False)
@@ -140,7 +139,7 @@ def _most_sites(neighborhood: Neighborhood) -> int:
     def option(branch: Branch, value: Any) -> tuple[int, ...]:
         return (len(branch.options),)
 
-    _, high = Fold(Extremes(), 1, emit, option).whole(neighborhood.space.step)
+    (_, high), _ = extremes(neighborhood.space, 1, emit, option)
     edits = sum(
         max(1, sum(len(way[0]) for r in edit.rules if isinstance(r, Rewrite) for way in r.ways))
         for edit in neighborhood.rules

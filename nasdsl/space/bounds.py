@@ -7,7 +7,7 @@ can keep from being live. Either bound is exact where an architecture is found t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +15,7 @@ from nasdsl.diagnostics import DiagnosticError
 from nasdsl.graph.live import IDENTITY, ZERO
 from nasdsl.operations.operation import Operation
 from nasdsl.space.building import Recorder
-from nasdsl.space.costs import Cost, Extremes, Fold, sizes
+from nasdsl.space.costs import Cost, Extremes, Fold, TooMany, sizes
 from nasdsl.space.quantities import Terms, meter, node
 from nasdsl.space.ranks import Missing
 from nasdsl.space.residual import (
@@ -82,13 +82,17 @@ def size_bounds(space: Space) -> Sizes:
     an architecture that attains it is found.
     """
     if space.additive:
-        low, high = Fold(Extremes(), 3, lambda e: (*sizes(e), node(e))).whole(space.step)
-        return Sizes(*[Bounds(*ends) for ends in zip(low, high, strict=True)])
+        ends, exact = extremes(space, 3, lambda e: (*sizes(e), node(e)))
+        return Sizes(*[Bounds(*each, exact, exact) for each in zip(*ends, strict=True)])
     if space.size <= ENUMERATED:
         found = [_sizes(a) for a in space]
         return Sizes(*[Bounds(min(of), max(of)) for of in zip(*found, strict=True)])
     fold = Fold(Extremes(), 3, lambda e: (*sizes(e), 1))
-    _, high = fold.whole(space.step)
+    try:
+        _, high = fold.whole(space.step)
+    except TooMany:
+        fold = Fold(Extremes(), 3, lambda e: (*sizes(e), 1), apart=True)
+        _, high = fold.whole(space.step)
     least = _Least(space.operations)
     low = least.of(space.step, (False,) * len(space.inputs)).cost
     bounds = []
@@ -106,19 +110,34 @@ def size_bounds(space: Space) -> Sizes:
     return Sizes(*bounds)
 
 
+def extremes(
+    space: Space,
+    width: int,
+    emit: Callable[[Emit], Cost],
+    option: Callable[[Branch, Any], Cost] | None = None,
+) -> tuple[tuple[Cost, Cost], bool]:
+    """The least and the greatest of sums, and whether they are attained for certain.
+
+    Bounds, where cells are used inside cells in too many ways to follow them all.
+    """
+    try:
+        return Fold(Extremes(), width, emit, option).whole(space.step), True
+    except TooMany:
+        return Fold(Extremes(), width, emit, option, apart=True).whole(space.step), False
+
+
 def term_bounds(space: Space, terms: Terms) -> Bounds | None:
     """The least and greatest of a sum that a condition measures; none where it is not known."""
     how = meter(space, terms)
     if how is not None:
         option = how.option
-        fold = Fold(
-            Extremes(),
+        (low, high), exact = extremes(
+            space,
             1,
             lambda step: (how.emit(step),),
             None if option is None else lambda branch, value: (option(branch, value),),
         )
-        low, high = fold.whole(space.step)
-        return Bounds(low[0], high[0])
+        return Bounds(low[0], high[0], exact, exact)
     (quantity, factor), *others = terms
     if others or factor != 1 or quantity.name not in Sizes._fields:
         return None

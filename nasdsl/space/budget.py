@@ -16,7 +16,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from nasdsl.space.costs import NO_USES, Extremes, Fold, Uses
+from nasdsl.space.costs import NO_USES, Extremes, Fold, TooMany, Uses
 from nasdsl.space.quantities import Meter
 from nasdsl.space.ranks import Walk
 from nasdsl.space.residual import (
@@ -70,7 +70,10 @@ class Budget:
         self.root = root
         self.meter = meter
         self._fold = Fold(Extremes(), 1, self._emitted, None if not meter.option else self._opted)
-        least, most = self._fold.whole(root)
+        try:
+            least, most = self._fold.whole(root)
+        except TooMany:
+            raise Unsupported from None
         self.least, self.most = least[0], most[0]
         self.low = low
         self.high = self.most if high is None else min(high, self.most)

@@ -71,7 +71,12 @@ class Extremes:
 
 
 class TooMany(Exception):
-    """A distribution has more different costs than are kept."""
+    """There are more different costs, or ways to use cells in each other, than are kept."""
+
+
+WAYS = 600
+"""So many outcomes of a step, each with the uses of cells on the way, are told apart; more where a
+step has many outcomes by itself."""
 
 
 class Distribution:
@@ -113,7 +118,10 @@ class Fold(Generic[T]):
     """Folds a graph of steps in an algebra.
 
     ``emit`` gives the cost of an operation, ``option`` that of deciding for a value; both give
-    tuples of one length, ``width``.
+    tuples of one length, ``width``. ``apart``: each use of a cell is decided by itself, which gives
+    bounds where the exact value would take too long.
+
+    Raises :class:`TooMany` where cells are used inside cells in too many different ways.
     """
 
     def __init__(
@@ -122,8 +130,10 @@ class Fold(Generic[T]):
         width: int,
         emit: Callable[[Emit], Cost],
         option: Callable[[Branch, Any], Cost] | None = None,
+        apart: bool = False,
     ):
         self.algebra = algebra
+        self.apart = apart
         self.zero: Cost = (0,) * width
         self.emit = emit
         self.option = option
@@ -148,7 +158,8 @@ class Fold(Generic[T]):
 
     def _whole(self, step: Whole) -> T:
         ways = self.fold(step.body)
-        for cell in _outermost_first((*step.first, *step.last)):
+        cells = [] if self.apart else _outermost_first((*step.first, *step.last))
+        for cell in cells:
             after: dict[tuple[Key, Uses], T] = {}
             for (key, used), value in ways.items():
                 if not cell.applies(key[1]):
@@ -156,7 +167,7 @@ class Fold(Generic[T]):
                     continue
                 for more, found in self._cell(cell, key, used).items():
                     self._add(after, (key, _added(used, more)), self.algebra.both(value, found))
-            ways = after
+            ways = self._few(step.body, after)
         total: T | None = None
         for value in ways.values():
             total = value if total is None else self.algebra.either(total, value)
@@ -165,6 +176,11 @@ class Fold(Generic[T]):
 
     def _add(self, out: dict[Any, T], at: Any, value: T) -> None:
         out[at] = self.algebra.either(out[at], value) if at in out else value
+
+    def _few(self, step: Step, out: dict[Any, T]) -> dict[Any, T]:
+        if len(out) > max(WAYS, 4 * len(step.outcomes)):
+            raise TooMany
+        return out
 
     def _cell(self, cell: CellDecisions, key: Key, used: Uses) -> dict[Uses, T]:
         """The value of a cell's decisions, by the uses of further cells inside."""
@@ -175,7 +191,7 @@ class Fold(Generic[T]):
         if joint is None:
             memo: dict[int, dict[tuple[Key, Uses], T]] = {}
             for step in bottom_up(cell.joint, _deciding):
-                memo[id(step)] = self._joined(step, weights, memo)
+                memo[id(step)] = self._few(step, self._joined(step, weights, memo))
             joint = self._joints[known] = memo[id(cell.joint)]
         out: dict[Uses, T] = {}
         for (outcome, more), value in joint.items():
@@ -188,9 +204,9 @@ class Fold(Generic[T]):
     def fold(self, step: Step) -> dict[tuple[Key, Uses], T]:
         """The value for each outcome and each number of uses of cells."""
         if id(step) not in self._memo:
-            for inner in bottom_up(step, _walked):
+            for inner in bottom_up(step, below if self.apart else _walked):
                 if id(inner) not in self._memo:
-                    self._memo[id(inner)] = self._fold(inner)
+                    self._memo[id(inner)] = self._few(inner, self._fold(inner))
         return self._memo[id(step)]
 
     def _fold(self, step: Step) -> dict[tuple[Key, Uses], T]:
@@ -200,6 +216,12 @@ class Fold(Generic[T]):
             return self.fold(step.step)
         if isinstance(step, Lift):
             return {(step.lifted(k), u): v for (k, u), v in self.fold(step.step).items()}
+        if isinstance(step, UseCell) and self.apart:
+            free: dict[tuple[Key, Uses], T] = {}
+            for (key, _), value in self.fold(step.body).items():
+                if key in step.keys:
+                    self._add(free, (step.keys[key], NO_USES), value)
+            return free
         if isinstance(step, UseCell):
             once: Uses = frozenset({((step.cell, step.signature), 1)})
             return {(k, once): self.algebra.one(self.zero) for k in step.outcomes}

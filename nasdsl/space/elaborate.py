@@ -271,6 +271,9 @@ class Elaborator(Joiner):
         options: dict[str, Step] = {}
         ends = {key[0] for key in made.outcomes}
         if len(ends - {POISON}) > 1:
+            # Values of the whole space are decided first: under each of them the type may be one.
+            for pending in sorted(self.late.reads(argument.value, scope), key=lambda p: p.label):
+                self.late.settled(pending)
             message = "'optional' needs a module with one output type to switch off"
             options["off"] = self.fail(EvaluationError("NAS227", message, expr.span), known)
         else:

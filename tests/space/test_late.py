@@ -149,3 +149,20 @@ def test_what_an_equation_reads_again_is_not_forgotten_inside_it() -> None:
         )
         widths = [n.type.channels for n in space[6].network.nodes if n.op == "conv"]
         assert space.size == 200 and set(widths) == {7}
+
+
+def test_a_module_that_may_be_switched_off_has_one_type_under_each_width() -> None:
+    """The width is decided before it is said what stands in the module's place."""
+    space = nasdsl.load(
+        """
+input image[1, 4, 4]
+output logits[3]
+let w[i in 1..4] in {2, 4, 6, 8}
+network = conv(2, 1) >> optional(conv(w[1], 1)) >> chain(conv(w[i], 1) for i in 2..4)
+    >> global_avgpool >> linear(3)
+"""
+    )
+    assert space.size == 2 * 4**4
+    assert [space.rank(space[rank].decisions) for rank in (0, 300, 511)] == [0, 300, 511]
+    off = space[next(r for r in range(512) if space[r].decisions["optional"] == "off")]
+    assert off.params == 3 * (2 * 2 + 2) + (2 * 3 + 3)  # of width 2, with biases
