@@ -16,7 +16,7 @@ from nasdsl.space.quantities import Meter, Window, meter, windows
 from nasdsl.space.residual import Branch, Emit, steps
 from nasdsl.space.resolve import QUANTITIES
 from nasdsl.space.shortfall import MET, Conditions, Gap, windowed
-from nasdsl.space.values import EvaluationError, Scope, shown
+from nasdsl.space.values import EvaluationError, Scope, subscript
 
 if TYPE_CHECKING:
     from nasdsl.space.space import Space
@@ -72,8 +72,11 @@ def combined(
             if sums_of:
                 missed = [windowed(sums[i][0], case[i]) for i in sums_of]
                 gaps.append(next((gap for gap in missed if gap.distance), MET))
-            else:
+                continue
+            try:
                 gaps.append(conditions.gap(part, architecture))
+            except EvaluationError:
+                return None  # it is told where an architecture is held against the condition
         cases.append((gaps, ways))
     return cases
 
@@ -129,7 +132,7 @@ def _members(space: Space, condition: s.Expr, ours: set[str]) -> tuple[set[str],
     for part in condition.walk():
         if isinstance(part, s.Item) and isinstance(part.base, s.Ref) and part.base.name in ours:
             try:
-                index = shown(space.constraints.value(part.index, Scope()))
+                index = subscript(space.constraints.value(part.index, Scope()))
             except EvaluationError:
                 continue
             single.add(f"{part.base.name}[{index}]")

@@ -185,6 +185,9 @@ def test_conditions_on_values_of_the_whole_space_are_counted_by_value() -> None:
     assert all(a.decisions["w[1]"] <= a.decisions["w[5]"] for a in space.samples(20))
     space = loaded(widths + "require w[1] + 2 <= w[2]\nrequire count(a) == 2\n")
     assert space.feasible == 21 * 7**3 * math.comb(5, 2) * 2**3
+    table = widths.replace("w[i in 1..5]", "w[i in 1..5, j in 1..2]").replace("w[i]", "w[i, 1]")
+    space = loaded(table + "require w[1, 1] < w[2, 2]\nrequire w[3, 2] == 4\n")
+    assert space.feasible == 21 * 7**7 * 3**5
     warned = nasdsl.check(widths + "require w[1] > w[2] and w[2] > 12\n")
     assert [d.code for d in warned] == ["NAS513"]
     assert "'w[1] > w[2]' (the nearest w[1] against w[2] is 14 against 14)" in warned[0].message
