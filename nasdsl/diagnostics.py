@@ -176,7 +176,9 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     folded = {n.lower(): n for n in reversed(names)}
     if name.lower() in folded:
         return folded[name.lower()]
-    found = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
+    # One letter of three is as much as two of six.
+    cutoff = 0.7 if len(name) > 3 else 0.6
+    found = difflib.get_close_matches(name, names, n=1, cutoff=cutoff)
     exchanged = (n for n in names if sorted(n) == sorted(name))
     return found[0] if found else next(exchanged, None)
 

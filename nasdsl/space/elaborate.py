@@ -42,9 +42,14 @@ MAX_COPIES = 10_000
 class Elaborator(Joiner):
     """Applies the modules of one program to types."""
 
-    def __init__(self, program: Program, operations: Mapping[str, Operation] | None = None):
+    def __init__(
+        self,
+        program: Program,
+        operations: Mapping[str, Operation] | None = None,
+        agreeing: frozenset[str] = frozenset(),
+    ):
         super().__init__(program, operations)
-        self.templates = Templates(self)
+        self.templates = Templates(self, agreeing)
         self._memo: dict[Any, Step] = {}
 
     def _env(self, expr: s.Expr, scope: Scope) -> tuple[Any, ...]:

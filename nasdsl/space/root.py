@@ -65,6 +65,13 @@ def elaborate(program: Program, operations: Mapping[str, Operation] | None = Non
     try:
         with _deep():
             step = _Root(elaborator, tuple(inputs), outputs[0]).step()
+            uneven = elaborator.templates.uneven()
+            if uneven and not step.broken:
+                # Whether such uses stand in one network is looked up only where there are some.
+                again = Elaborator(program, operations, uneven)
+                agreed = _Root(again, tuple(inputs), outputs[0]).step()
+                if agreed.broken:
+                    elaborator, step = again, agreed
     except TooLarge as error:
         notes = _combined(elaborator) if error.diagnostic.code == "NAS301" else ()
         told = (*problems, replace(error.diagnostic, notes=notes))

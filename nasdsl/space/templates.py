@@ -30,13 +30,26 @@ class Use(NamedTuple):
 
 
 class Templates:
-    """Applies the templates of one program, and remembers the bodies of its cells."""
+    """Applies the templates of one program, and remembers the bodies of its cells.
 
-    def __init__(self, joiner: Joiner):
+    ``agreeing``: cells of which also the uses in which nothing is decided have to agree with the
+    others.
+    """
+
+    def __init__(self, joiner: Joiner, agreeing: frozenset[str] = frozenset()):
         self.joiner = joiner
+        self._agreeing = agreeing
         self.observed: dict[str, dict[Any, Step]] = {}
         """Bodies of cells by cell and signature, in the order of first use."""
         self._running: list[str] = []
+
+    def uneven(self) -> frozenset[str]:
+        """Cells in which something is decided at some uses, and nothing at others."""
+        return frozenset(
+            name
+            for name, bodies in self.observed.items()
+            if len({body.decides for body in bodies.values() if not body.broken}) > 1
+        )
 
     def alternative(self, choice: s.Choice, name: str, use: Use, scope: Scope) -> Step:
         """An alternative that was chosen as a value, applied."""
@@ -161,7 +174,8 @@ class Templates:
             finally:
                 self._running.pop()
         body = bodies[signature]
-        if not body.decides and not any(key[1] for key in body.outcomes):
+        idle = not body.decides and not any(key[1] for key in body.outcomes)
+        if idle and name not in self._agreeing:
             # Nothing is decided inside, so there is nothing that its uses have to agree on.
             return named(use.label, Lift(body, known) if known else body)
         keys: dict[Key, Key] = {}

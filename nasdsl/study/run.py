@@ -125,6 +125,8 @@ def _begin(
     space = loading.load(path_or_text, overrides)
     settings = _sound(space)
     base = _base_folder(space)
+    if space.program.requires:
+        space.sample()  # that nothing is feasible is told before there is a folder, too
     # Data that cannot be read or do not fit are told before there is a folder.
     _check_data(space, settings, device or "cpu", base)
     start = folder.Start(space.name, space.text, dict(overrides), base, space.used)

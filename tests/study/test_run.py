@@ -215,6 +215,7 @@ def test_an_empty_folder_is_taken_and_a_full_one_is_not(tmp_path: Path) -> None:
         (("logits[10]", "logits[11]"), {}, "NAS703"),
         (("data digits(train=100, validation=100)", 'data npz("none.npz")'), {}, "NAS701"),
         (("maximize accuracy", "maximize acuracy"), {}, "NAS711"),
+        (("objective", "require params <= 1\nobjective"), {}, "NAS320"),
         (("", ""), {"device": "tpu"}, "NAS611"),
         (("", ""), {"workers": 0}, "NAS612"),
         (("", ""), {"overrides": {"train.epochs": "none"}}, "NAS407"),
