@@ -136,7 +136,14 @@ class Sampler:
 
     def _problem(self, code: str, message: str, told: Sequence[str]) -> DiagnosticError:
         first, *others = told
-        place = self._space.program.requires[0].span
+        # At the condition that nothing meets by itself; of several together at the last.
+        space = self._space
+        requires = space.program.requires
+        place = requires[-1].span
+        for require, read in zip(requires, space.windows, strict=True):
+            if any(unreachable(space, window) for window in read or ()):
+                place = require.span
+                break
         return problem(code, f"{message}: {first}", place, *map(Note, others))
 
 
