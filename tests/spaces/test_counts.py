@@ -225,3 +225,9 @@ def mobile_params(depth: int, kernel: int, expand: int) -> int:
             channels = width
     total += 160 * 960 + 2 * 960 + 960 * 1280 + 1280 + 1280 * 1000 + 1000
     return total
+
+
+def test_cells_of_nasbench101_within_nine_edges():
+    """Any of 21 edges, at most nine of them, and one of three operations at five nodes."""
+    cells = sum(math.comb(21, edges) for edges in range(10)) * 3**5
+    assert space("nasbench101").feasible == cells
