@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any, TypeVar
 
-from nasdsl.diagnostics import DiagnosticError, problem
+from nasdsl.diagnostics import problem
 from nasdsl.neighborhood.complete import filled
 from nasdsl.neighborhood.components import Component, Distances, Entangled, components
 from nasdsl.neighborhood.neighborhood import Neighbor, Neighborhood
@@ -21,6 +21,8 @@ EXPANDED = 20_000
 WOVEN = 2_000
 """How many orders of edits are tried where conditions refuse some."""
 
+P = TypeVar("P", bound=Hashable)
+E = TypeVar("E")
 Part = frozenset[tuple[str, Any]]
 Move = tuple[EditRule, str, Architecture]
 """An edit, its place, and what it makes."""
@@ -87,43 +89,70 @@ def _way(
     distances: Distances,
 ) -> list[Part] | None:
     """What a component decides along a shortest way to its end, or none where there is no way."""
-    goal = part.of(end.decisions)
-    first = part.of(start.decisions)
     others = _others(start, part)
-    steps = {first: 0}
-    came: dict[Part, Part] = {}
-    known = {first: start}
-    # Of those with one bound the farthest from the start first, then the one found first.
-    queue = [(distances.bound(part, start.decisions), 0, 0, first)]
-    done: set[Part] = set()
-    while queue:
-        here = heapq.heappop(queue)[-1]
-        if here == goal:
-            return _back(came, here)
-        if here in done:
-            continue
-        done.add(here)
-        if len(done) > EXPANDED:
-            raise _given_up(start)
-        there = steps[here] + 1
+    known = {part.of(start.decisions): start}
+
+    def following(here: Part) -> Iterator[tuple[Part, None]]:
         for _, _, made in _moves(neighborhood, known[here], part):
-            found = part.of(made.decisions)
-            if found in steps and steps[found] <= there:
-                continue
             if _others(made, part) != others:
                 raise Entangled
-            steps[found], came[found], known[found] = there, here, made
-            bound = there + distances.bound(part, made.decisions)
-            heapq.heappush(queue, (bound, -there, len(steps), found))
+            there = part.of(made.decisions)
+            known.setdefault(there, made)
+            yield there, None
+
+    def bound(here: Part) -> int:
+        return distances.bound(part, known[here].decisions)
+
+    found = _shortest(part.of(start.decisions), part.of(end.decisions), following, bound, start)
+    return None if found is None else [there for there, _ in found]
+
+
+def _shortest(
+    first: P,
+    goal: P,
+    following: Callable[[P], Iterator[tuple[P, E]]],
+    bound: Callable[[P], int],
+    start: Architecture,
+) -> list[tuple[P, E | None]] | None:
+    """A shortest way by an A* search: the points, the first one too, each with what led there.
+
+    The bound never says too much. Raises :class:`~nasdsl.diagnostics.DiagnosticError`, which
+    names the start, where too many points would have to be looked at.
+    """
+    steps = {first: 0}
+    came: dict[P, tuple[P, E]] = {}
+    # Of those with one bound the farthest from the start first, then the one found first.
+    queue: list[tuple[int, int, int, P]] = [(bound(first), 0, 0, first)]
+    looked_at = 0
+    while queue:
+        _, negative, _, here = heapq.heappop(queue)
+        if here == goal:
+            return _back(first, came, here)
+        if -negative > steps[here]:
+            continue  # a shorter way here was found since; bounds need not grow along a way
+        looked_at += 1
+        if looked_at > EXPANDED:
+            raise problem(
+                "NAS347",
+                f"no path was found among the {EXPANDED:,} architectures nearest to "
+                f"#{start.rank}; there may be a longer one",
+            )
+        ahead = steps[here] + 1
+        for there, by in following(here):
+            if steps.get(there, ahead + 1) > ahead:
+                steps[there], came[there] = ahead, (here, by)
+                heapq.heappush(queue, (ahead + bound(there), -ahead, len(steps), there))
     return None
 
 
-def _back(came: Mapping[Any, Any], last: Any) -> list[Any]:
-    """The trail that leads to the last of several, the first one included."""
-    trail = [last]
-    while trail[-1] in came:
-        trail.append(came[trail[-1]])
-    return trail[::-1]
+def _back(first: P, came: Mapping[P, tuple[P, E]], last: P) -> list[tuple[P, E | None]]:
+    """The trail that leads to the last of several points."""
+    trail: list[tuple[P, E | None]] = []
+    while last in came:
+        before, by = came[last]
+        trail.append((last, by))
+        last = before
+    return [(first, None), *reversed(trail)]
 
 
 def _others(architecture: Architecture, part: Component) -> Part:
@@ -200,35 +229,14 @@ def _searched(
     estimate: Callable[[Architecture], int],
 ) -> list[Neighbor] | None:
     """A shortest path by one A* search; the estimate never says too much."""
-    steps = {start.rank: 0}
-    came: dict[int, int] = {}
-    by: dict[int, Neighbor] = {}
     known = {start.rank: start}
-    queue = [(estimate(start), 0, start.rank)]
-    done: set[int] = set()
-    while queue:
-        _, _, rank = heapq.heappop(queue)
-        if rank == end.rank:
-            return [by[at] for at in _back(came, rank)[1:]]
-        if rank in done:
-            continue
-        done.add(rank)
-        if len(done) > EXPANDED:
-            raise _given_up(start)
-        there = steps[rank] + 1
+
+    def following(rank: int) -> Iterator[tuple[int, Neighbor]]:
         for neighbor in neighborhood.of(known[rank], 1):
-            made = neighbor.architecture
-            if made is None or steps.get(made.rank, there + 1) <= there:
-                continue
-            steps[made.rank], came[made.rank], by[made.rank] = there, rank, neighbor
-            known[made.rank] = made
-            heapq.heappush(queue, (there + estimate(made), -there, made.rank))
-    return None
+            if neighbor.architecture is not None:
+                made = neighbor.architecture
+                known.setdefault(made.rank, made)
+                yield made.rank, neighbor
 
-
-def _given_up(start: Architecture) -> DiagnosticError:
-    return problem(
-        "NAS347",
-        f"no path was found among the {EXPANDED:,} architectures nearest to #{start.rank}; "
-        "there may be a longer one",
-    )
+    found = _shortest(start.rank, end.rank, following, lambda rank: estimate(known[rank]), start)
+    return None if found is None else [neighbor for _, neighbor in found if neighbor is not None]
